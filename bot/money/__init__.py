@@ -1,0 +1,1 @@
+"""Money: amounts, prices, the ledger, and the limits nobody's job may exceed."""

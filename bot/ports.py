@@ -1,0 +1,423 @@
+"""The protocols outsiders implement, and the values that cross them (DESIGN §6).
+
+`adapters` and `storage` implement these; the product calls them. `tests/conformance/` holds one suite per
+protocol that every implementation passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from bot.ids import JobId
+from bot.jobs.model import Asset, AssetKind, Clip, InputRef, RenderSettings, Requester, Submission
+from bot.money.amount import Money
+from bot.money.prices import PriceRule
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Time, injected so that tests own it."""
+
+    def now(self) -> datetime:
+        """Wall-clock time, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait without blocking the loop."""
+        ...
+
+
+# --- providers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLimits:
+    """What a model accepts as a picture; sides in pixels."""
+
+    min_side: int = 16
+    max_side: int = 8192
+    max_bytes: int = 50_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One of a provider's offers: what may be asked of it, and what that costs."""
+
+    provider: str
+    slug: str
+    title: str
+    durations_s: tuple[int, ...]
+    resolutions: tuple[str, ...]
+    default_duration_s: int
+    default_resolution: str
+    price: PriceRule
+    prompt_max: int = 800
+    """Unicode code points, after trimming and NFC."""
+    negative_max: int = 500
+    seed_max: int = 2_147_483_647
+    takes_audio: bool = False
+    takes_negative: bool = True
+    takes_expand: bool = False
+    expand_default: bool = False
+    takes_seed: bool = True
+    real_camera: bool = False
+    """Camera and motion words are real moves; otherwise they become prompt text."""
+    end_frame: bool = False
+    image: ImageLimits = field(default_factory=ImageLimits)
+    kind: str = "generated scene"
+    """What the clip truly is, said on the card: `generated scene` or `camera move over the picture`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedInput:
+    """An asset a provider can reach; unique per attempt."""
+
+    asset: Asset
+    url: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitRequest:
+    """Everything one attempt sends."""
+
+    attempt_id: str
+    job_id: JobId
+    model: str
+    prompt: str
+    settings: RenderSettings
+    image: HostedInput
+    audio: HostedInput | None = None
+    token: str = ""
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider has it. `price` when it said one."""
+
+    provider_job_id: str
+    price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """Still at work. `progress` runs from 0 to 1 and is `None` unless the provider truly knows."""
+
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """A result lies at `url`. `price` is what the provider charged, when it says so."""
+
+    url: str
+    price: Money | None = None
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The provider gave up. `charged` is what it kept; `None` when it does not say (then the hold is settled)."""
+
+    code: str
+    message: str
+    charged: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The provider stopped it. `charged` as in `Failed`."""
+
+    charged: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The provider does not know the id, or said something we do not understand. Look again later; change nothing."""
+
+    reason: str
+
+
+CheckResult = Rendering | Succeeded | Failed | Cancelled | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The look-up proved that the attempt was accepted under this id."""
+
+    provider_job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotThere:
+    """The look-up worked and did not find it. One empty list proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotTell:
+    """The look-up failed, or could not tell this attempt from others. `candidates` are ids an operator may compare."""
+
+    reason: str
+    candidates: tuple[str, ...] = ()
+
+
+FindResult = Found | NotThere | CannotTell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEvent:
+    """A verified webhook: a hint to look, never proof of a state."""
+
+    provider_job_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """How much an account takes at once. `None` is no limit."""
+
+    max_concurrent: int | None = None
+    creates_per_minute: int | None = None
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A service, or the local renderer, that makes videos."""
+
+    name: str
+    capacity: Capacity
+
+    def models(self) -> Sequence[Model]:
+        """The catalogue; the first is the default."""
+        ...
+
+    async def host(self, asset: Asset) -> HostedInput:
+        """Make an input reachable for the provider; unique per attempt. `ProviderUnavailable` for passing reasons."""
+        ...
+
+    async def submit(self, request: SubmitRequest, about_to_send: Callable[[], Awaitable[None]]) -> Accepted:
+        """Place one order, at most once.
+
+        Opens what it needs first (a fresh connection), awaits `about_to_send`, and then sends with nothing awaited in
+        between and every automatic retry off. When `about_to_send` raises, nothing is sent and the exception passes.
+        Raises `NotSent`, `Throttled`, `Refused` or `Unconfirmed`; any other exception counts as `Unconfirmed`.
+        """
+        ...
+
+    async def check(self, provider_job_id: str) -> CheckResult:
+        """Ask once how a job is doing; never waits for it. `ProviderUnavailable` for passing reasons."""
+        ...
+
+    async def find(self, submission: Submission) -> FindResult:
+        """Look for an attempt whose answer was lost. Costs nothing and creates nothing."""
+        ...
+
+    async def cancel(self, provider_job_id: str) -> bool:
+        """Ask to stop a job. True when the provider took the wish; the job may still finish."""
+        ...
+
+    async def balance(self) -> Money | None:
+        """What is left on the account; `None` when the provider does not say. Free of charge."""
+        ...
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
+        """Verify, then read. `NotAllowed` when the proof is missing or wrong."""
+        ...
+
+
+# --- chats --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRef:
+    """A message of ours on a platform, as its courier wrote it down."""
+
+    platform: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """Something a person may press under a card. `action` is one of the words of DESIGN §5."""
+
+    action: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCard:
+    """What people see of a job: words, facts, buttons. Each chat draws it in its own way."""
+
+    job_id: JobId
+    version: int
+    requester: Requester
+    state: str
+    headline: str
+    lines: tuple[str, ...] = ()
+    progress: float | None = None
+    buttons: tuple[Button, ...] = ()
+    is_final: bool = False
+
+
+Checkpoint = dict[str, Any]
+"""How far a delivery has come; plain JSON, theirs to read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A clip with its address and checkpoint."""
+
+    delivery_id: str
+    job_id: JobId
+    requester: Requester
+    clip: Clip
+    path: Path | None
+    """The clip as a local file where the media store has one; else read it by `clip.asset_id`."""
+    filename: str
+    text: str
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof of one post."""
+
+    place: str
+    method: str
+    """`attachment`, `transcoded`, `link`, `direct_message` or `gallery`."""
+    reference: str | None = None
+
+
+class Courier(Protocol):
+    """Brings cards and clips to one chat system."""
+
+    platform: str
+
+    async def collect(self, source: InputRef) -> Asset:
+        """Copy an attachment from the platform into the media store, with the platform's credentials.
+
+        `BadInput` when it is gone or not a file we take; `ProviderUnavailable` for passing reasons.
+        """
+        ...
+
+    async def show(self, card: JobCard, at: MessageRef | None) -> MessageRef | None:
+        """Post the card, or edit the one at `at`. `None` where this platform has no cards."""
+        ...
+
+    async def deliver(self, parcel: Parcel, save: Callable[[Checkpoint], Awaitable[None]]) -> Receipt:
+        """Post the clip at most once, resuming from `parcel.checkpoint`.
+
+        `save` commits before it returns and raises `Fenced` when the job is no longer ours: then nothing more is sent.
+        Raises `DeliveryDelayed`, `DeliveryRefused` or `DeliveryUnclear`; any other exception is treated as a passing
+        failure and the same delivery is resumed from its last checkpoint.
+        """
+        ...
+
+
+# --- engine -------------------------------------------------------------------------------------------------------
+
+
+class Engine(Protocol):
+    """What runs jobs and wakes them."""
+
+    async def start(self, job_id: JobId) -> None:
+        """See to it that the job is run. Harmless when called twice."""
+        ...
+
+    async def wake(self, job_id: JobId) -> None:
+        """End the job's wait now. Harmless when it is not waiting."""
+        ...
+
+
+# --- media --------------------------------------------------------------------------------------------------------
+
+
+class MediaStore(Protocol):
+    """Content-addressed files: the id is the SHA-256 of the bytes."""
+
+    async def put(self, path: Path, kind: AssetKind, content_type: str) -> Asset:
+        """Copy a local file in, atomically and durably: when this returns, a power cut cannot lose it.
+
+        Putting the same bytes twice is harmless. `DiskFull` when there is no room; then nothing is left behind.
+        """
+        ...
+
+    async def local_path(self, asset_id: str) -> Path | None:
+        """The asset as a local file where the store lies on this machine, else `None`."""
+        ...
+
+    async def copy_to(self, asset_id: str, path: Path) -> None:
+        """Write the asset to a local file. `NotFound` when it is gone."""
+        ...
+
+    async def size(self, asset_id: str) -> int:
+        """Bytes. `NotFound` when it is gone."""
+        ...
+
+    def read(self, asset_id: str, *, start: int, end: int) -> Any:
+        """An async iterator over the bytes `start` to `end` (exclusive). `NotFound` when it is gone."""
+        ...
+
+    async def delete(self, asset_id: str) -> None:
+        """Remove it; harmless when it is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedImage:
+    """A picture brought into a model's limits, as a local file, and what had to be changed for that."""
+
+    path: Path
+    width: int
+    height: int
+    changes: tuple[str, ...] = ()
+    content_type: str = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFacts:
+    """What probing a video file found."""
+
+    width: int
+    height: int
+    duration_s: float
+    codec: str
+    has_audio: bool
+
+
+class MediaWorkshop(Protocol):
+    """Everything that decodes. It runs in killable worker processes with limits in bytes, pixels and time."""
+
+    async def prepare_image(self, source: Path, limits: ImageLimits, into: Path) -> PreparedImage:
+        """Decode, rotate, strip, flatten and resize a picture. `BadInput` in one sentence when it cannot be used."""
+        ...
+
+    async def probe(self, clip: Path) -> ClipFacts:
+        """Measure a video by decoding its first frames. `BadInput` when it is not a playable video."""
+        ...
+
+    async def poster(self, clip: Path, into: Path) -> None:
+        """Write the first frame as a JPEG."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Copies a provider's result to a local file."""
+
+    async def fetch(self, url: str, provider: str, into: Path) -> None:
+        """Download completely, or raise and leave nothing at `into`.
+
+        `ProviderUnavailable` for passing reasons (also a link that is dead for now), `ResultGone` when it is gone
+        for good, `DiskFull` when there is no room.
+        """
+        ...

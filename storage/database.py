@@ -1,0 +1,133 @@
+"""Engines, pragmas, and the two kinds of transaction: `read` (deferred) and `write` (serialised).
+
+Every commit of the product goes through `Database.write`: one function, so that the crash suite can kill the process
+right before and right after each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from bot.errors import DatabaseCorrupt, DiskFull
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another process's transaction. Ours take milliseconds; a slow disk may need seconds."""
+READERS = 4
+
+
+def _ignore(_point: str) -> None:
+    """Nobody watches."""
+
+
+class Database:
+    """One SQLite file (PostgreSQL comes with part 7; nothing above this class knows the difference)."""
+
+    def __init__(self, url: str, *, watch: Callable[[str], None] = _ignore) -> None:
+        self.url = sa.make_url(url)
+        self._watch = watch
+        self._writer = self._engine("BEGIN IMMEDIATE", size=1)
+        self._readers = self._engine("BEGIN", size=READERS)
+        self._writing = asyncio.Lock()
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.url.database or "")
+
+    def _engine(self, begin: str, *, size: int) -> AsyncEngine:
+        url = self.url.set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60)
+
+        @sa.event.listens_for(engine.sync_engine, "connect")
+        def set_up(connection: Any, _record: Any) -> None:
+            # The driver must not begin transactions of its own: we say when, and which kind.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in (
+                f"busy_timeout = {BUSY_TIMEOUT_MS}",
+                "journal_mode = WAL",
+                # FULL: a commit is on the disk when it returns. Promises 1 and 2 stand on this line.
+                "synchronous = FULL",
+                "foreign_keys = ON",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @sa.event.listens_for(engine.sync_engine, "begin")
+        def start(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view that blocks nobody."""
+        with _translated(self.path):
+            async with self._readers.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self, name: str) -> AsyncIterator[AsyncConnection]:
+        """One serialised transaction, committed when the block ends and rolled back when it raises.
+
+        `name` says what is being written, for the watcher. Never await a network inside: every writer waits for you.
+        Raises `DiskFull` when there was no room (nothing was written) and `DatabaseCorrupt` when the file is damaged.
+        """
+        with _translated(self.path):
+            async with self._writing, self._writer.connect() as connection:
+                transaction = await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    await asyncio.shield(transaction.rollback())
+                    raise
+                self._watch(f"before commit {name}")
+                # Shielded: a cancelled task must not leave us guessing whether the commit happened.
+                await asyncio.shield(transaction.commit())
+                self._watch(f"after commit {name}")
+
+    async def close(self) -> None:
+        """Close every connection; the last one folds the write-ahead log into the database file."""
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+
+class _translated:
+    """Turns the driver's errors that an operator can act on into ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
+        if not isinstance(error, (DatabaseError, OperationalError)):
+            return
+        text = str(error.orig)
+        if "disk is full" in text:
+            raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
+        if "malformed" in text or "not a database" in text:
+            raise DatabaseCorrupt(corruption_sentence(self._path)) from error
+
+
+def corruption_sentence(path: Path) -> str:
+    """What to tell an operator whose database is damaged: the newest backup by name, or that there is none."""
+    backups = sorted(path.parent.glob(f"backups/{path.stem}*.db"), key=lambda file: file.stat().st_mtime)
+    advice = (
+        f"Stop Reelbot, move the damaged file away and put the newest backup in its place: {backups[-1]}."
+        if backups
+        else f"There is no backup beside it ({path.parent / 'backups'} is empty); restore one of your own."
+    )
+    return f"The database {path} is damaged and was not touched. {advice}"

@@ -1,0 +1,141 @@
+"""Rows to domain values and back. The only place that knows how a job lies in its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from bot.jobs.model import (
+    Asset,
+    AssetKind,
+    Clip,
+    Delivery,
+    InputRef,
+    Job,
+    JobError,
+    JobEvent,
+    Outcome,
+    Relation,
+    RenderSettings,
+    Requester,
+    Submission,
+    Wish,
+    WishKind,
+)
+from bot.jobs.states import State
+from bot.money.amount import Money
+
+_SAME_NAME = frozenset(
+    "version epoch request_key prompt provider model image_asset audio_asset parent_id hold_id attempt_id "
+    "provider_job_id result_url delivery_id note progress tries retries_used failed_over held_back next_at "
+    "state_since queued_at created_at updated_at".split()
+)
+_MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held": "held_micro_usd"} | {
+    "charged": "charged_micro_usd"
+}
+_VALUES: Mapping[str, type[Any]] = {
+    "settings": RenderSettings,
+    "image": InputRef,
+    "audio": InputRef,
+    "output": Clip,
+    "error": JobError,
+}
+
+
+def job_from_row(row: RowMapping) -> Job:
+    """The job a row holds."""
+    values: dict[str, Any] = {name: row[name] for name in _SAME_NAME}
+    for name, column in _MONEY.items():
+        values[name] = None if row[column] is None else Money(row[column])
+    for name, kind in _VALUES.items():
+        values[name] = None if row[name] is None else kind(**row[name])
+    return Job(
+        id=row["id"],
+        state=State(row["state"]),
+        relation=Relation(row["relation"]) if row["relation"] else None,
+        requester=requester_from_row(row),
+        **values,
+    )
+
+
+def requester_from_row(row: RowMapping) -> Requester:
+    """Who asked."""
+    return Requester(
+        platform=row["platform"],
+        workspace=row["workspace"],
+        user=row["user"],
+        channel=row["channel"],
+        thread=row["thread"],
+        roles=tuple(row["roles"]),
+    )
+
+
+def job_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Column values for changed fields of a job. `KeyError` for a field nobody may change."""
+    columns: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name in _MONEY:
+            columns[_MONEY[name]] = None if value is None else int(value)
+        elif name in _VALUES:
+            columns[name] = None if value is None else asdict(value)
+        elif name in _SAME_NAME:
+            columns[name] = value
+        else:
+            raise KeyError(name)
+    return columns
+
+
+def submission_from_row(row: RowMapping) -> Submission:
+    """The attempt a row holds."""
+    return Submission(
+        attempt_id=row["attempt_id"],
+        job_id=row["job_id"],
+        provider=row["provider"],
+        model=row["model"],
+        token=row["token"],
+        input_url=row["input_url"],
+        started_at=row["started_at"],
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        provider_job_id=row["provider_job_id"],
+        ended_at=row["ended_at"],
+        lookups=row["lookups"],
+    )
+
+
+def wish_from_row(row: RowMapping) -> Wish:
+    """The wish a row holds."""
+    return Wish(
+        id=row["id"],
+        job_id=row["job_id"],
+        kind=WishKind(row["kind"]),
+        by=row["by"],
+        at=row["at"],
+        details=row["details"],
+    )
+
+
+def delivery_from_row(row: RowMapping) -> Delivery:
+    """The delivery a row holds."""
+    names = "id job_id number place method checkpoint posted_at outcome reference".split()
+    return Delivery(**{name: row[name] for name in names})
+
+
+def event_from_row(row: RowMapping) -> JobEvent:
+    """The event a row holds."""
+    return JobEvent(
+        id=row["id"],
+        job_id=row["job_id"],
+        at=row["at"],
+        kind=row["kind"],
+        state=State(row["state"]),
+        details=row["details"],
+    )
+
+
+def asset_from_row(row: RowMapping) -> Asset:
+    """The asset a row holds."""
+    names = "id size_bytes content_type width height duration_s".split()
+    return Asset(kind=AssetKind(row["kind"]), **{name: row[name] for name in names})

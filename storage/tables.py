@@ -1,0 +1,296 @@
+"""All tables on one page. Money columns are micro-USD, times are UTC, units are in the names.
+
+Three kinds of write (DESIGN §4): *facts* are append-only (submissions, deliveries, ledger, job_events), *wishes* are
+rows of their own, and *transitions* are the only updates of `jobs`, fenced by `version` and `epoch`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes in and out; a naive one is refused, because nobody knows when it was."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+RowId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""SQLite only numbers rows by itself when the type is spelt INTEGER."""
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+    comment="installation_id, generation, epoch of the engine",
+)
+
+assets = sa.Table(
+    "assets",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True, comment="SHA-256 of the bytes, hex"),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("content_type", sa.String, nullable=False),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("duration_s", sa.Float),
+    sa.Column("created_at", UtcTime, nullable=False),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("seq", RowId, primary_key=True, autoincrement=True, comment="order of acceptance; rowid of the index"),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("platform", sa.String, nullable=False),
+    sa.Column("workspace", sa.String, nullable=False),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("channel", sa.String),
+    sa.Column("thread", sa.String),
+    sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("person", sa.String, nullable=False, comment="like discord:1:7; see Requester.person"),
+    sa.Column("request_key", sa.String),
+    sa.Column("fingerprint", sa.String, nullable=False, comment="hash of the request, to tell a repeat from another"),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("image", sa.JSON, nullable=False),
+    sa.Column("audio", sa.JSON),
+    sa.Column("image_asset", sa.String, sa.ForeignKey("assets.id")),
+    sa.Column("audio_asset", sa.String, sa.ForeignKey("assets.id")),
+    sa.Column("parent_id", sa.String),
+    sa.Column("relation", sa.String),
+    sa.Column("quote_micro_usd", sa.BigInteger, nullable=False),
+    sa.Column("confirmed_micro_usd", sa.BigInteger),
+    sa.Column("held_micro_usd", sa.BigInteger, nullable=False),
+    sa.Column("hold_id", RowId),
+    sa.Column("charged_micro_usd", sa.BigInteger),
+    sa.Column("attempt_id", sa.String),
+    sa.Column("provider_job_id", sa.String),
+    sa.Column("result_url", sa.Text),
+    sa.Column("output", sa.JSON),
+    sa.Column("delivery_id", sa.String),
+    sa.Column("error", sa.JSON),
+    sa.Column("note", sa.Text),
+    sa.Column("progress", sa.Float),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("retries_used", sa.Integer, nullable=False),
+    sa.Column("failed_over", sa.Boolean, nullable=False),
+    sa.Column("held_back", sa.Boolean, nullable=False),
+    sa.Column("next_at", UtcTime),
+    sa.Column("state_since", UtcTime, nullable=False),
+    sa.Column("queued_at", UtcTime),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Index("uq_jobs_person_request_key", "person", "request_key", unique=True),
+    sa.Index("ix_jobs_state_seq", "state", "seq"),
+    sa.Index("ix_jobs_person_state", "person", "state"),
+    sa.Index("ix_jobs_parent", "parent_id"),
+    sqlite_autoincrement=True,
+)
+
+job_assets = sa.Table(
+    "job_assets",
+    metadata,
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("role", sa.String, primary_key=True, comment="original, image, audio, clip, poster"),
+    sa.Column("asset_id", sa.String, sa.ForeignKey("assets.id"), nullable=False, index=True),
+    comment="which job refers to which file; a file without a row here may be deleted",
+)
+
+job_events = sa.Table(
+    "job_events",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+submissions = sa.Table(
+    "submissions",
+    metadata,
+    sa.Column("attempt_id", sa.String, primary_key=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("token", sa.String, nullable=False, unique=True),
+    sa.Column("input_url", sa.Text, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("outcome", sa.String, comment="filled in once; unconfirmed may still become accepted"),
+    sa.Column("provider_job_id", sa.String),
+    sa.Column("reason", sa.Text),
+    sa.Column("ended_at", UtcTime, comment="when it stopped occupying the account's capacity"),
+    sa.Column("lookups", sa.Integer, nullable=False),
+    sa.Index("ix_submissions_provider_open", "provider", "ended_at"),
+    sa.Index("ix_submissions_provider_started", "provider", "started_at"),
+)
+
+wishes = sa.Table(
+    "wishes",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("by", sa.String, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("taken_at", UtcTime),
+    sa.Index("ix_wishes_job_taken", "job_id", "taken_at"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("place", sa.String, nullable=False),
+    sa.Column("method", sa.String),
+    sa.Column("checkpoint", sa.JSON),
+    sa.Column("outcome", sa.String),
+    sa.Column("reference", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("posted_at", UtcTime),
+    sa.UniqueConstraint("job_id", "number"),
+)
+
+cards = sa.Table(
+    "cards",
+    metadata,
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, comment="the job's version it shows"),
+    comment="the one message per job that shows how it stands",
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False, comment="hold, settle, release, correction"),
+    sa.Column("micro_usd", sa.BigInteger, nullable=False, comment="the amount the entry names"),
+    sa.Column("delta_micro_usd", sa.BigInteger, nullable=False, comment="what it changes in every sum"),
+    sa.Column("delta_jobs", sa.Integer, nullable=False),
+    sa.Column("hold_id", RowId, comment="the hold that a settle or release closes"),
+    sa.Column("workspace_scope", sa.String, nullable=False),
+    sa.Column("channel_scope", sa.String),
+    sa.Column("user_scope", sa.String, nullable=False),
+    sa.Column("day", sa.String, nullable=False, comment="of the hold, in the workspace's zone: 2026-11-21"),
+    sa.Column("month", sa.String, nullable=False),
+    sa.Column("installation_day", sa.String, nullable=False, comment="the same in the installation's zone"),
+    sa.Column("installation_month", sa.String, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("at", UtcTime, nullable=False),
+    # A hold is closed once, whatever races: the second settle or release is refused by the database itself.
+    sa.Index("uq_ledger_closed_once", "hold_id", unique=True, sqlite_where=sa.text("hold_id IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+ledger_sums = sa.Table(
+    "ledger_sums",
+    metadata,
+    sa.Column("scope", sa.String, primary_key=True),
+    sa.Column("period", sa.String, primary_key=True, comment="a day 2026-11-21 or a month 2026-11"),
+    sa.Column("micro_usd", sa.BigInteger, nullable=False),
+    sa.Column("jobs", sa.Integer, nullable=False),
+    comment="kept in the same transaction as the ledger; always equal to its sums",
+)
+
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("scope", sa.String, primary_key=True),
+    sa.Column("period", sa.String, primary_key=True, comment="day or month"),
+    sa.Column("micro_usd", sa.BigInteger, comment="empty: not set here; -1: no limit; 0: none"),
+    sa.Column("jobs", sa.Integer, comment="as micro_usd"),
+)
+
+workspaces = sa.Table(
+    "workspaces",
+    metadata,
+    sa.Column("platform", sa.String, primary_key=True),
+    sa.Column("workspace", sa.String, primary_key=True),
+    sa.Column("name", sa.String),
+    sa.Column("standing", sa.String, nullable=False, comment="pending, allowed or blocked"),
+    sa.Column("timezone", sa.String),
+    sa.Column("first_seen_at", UtcTime, nullable=False),
+)
+
+workspace_settings = sa.Table(
+    "workspace_settings",
+    metadata,
+    sa.Column("platform", sa.String, primary_key=True),
+    sa.Column("workspace", sa.String, primary_key=True),
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)
+
+channel_settings = sa.Table(
+    "channel_settings",
+    metadata,
+    sa.Column("platform", sa.String, primary_key=True),
+    sa.Column("workspace", sa.String, primary_key=True),
+    sa.Column("channel", sa.String, primary_key=True),
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)
+
+blocked_people = sa.Table(
+    "blocked_people",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+)
+
+provider_health = sa.Table(
+    "provider_health",
+    metadata,
+    sa.Column("provider", sa.String, primary_key=True, comment="* stands for all of them"),
+    sa.Column("paused_at", UtcTime),
+    sa.Column("paused_by", sa.String),
+    sa.Column("ambiguous", sa.Integer, nullable=False, comment="creates nobody can vouch for, in a row"),
+    sa.Column("failures", sa.Integer, nullable=False, comment="passing failures of creates, in a row"),
+    sa.Column("opened", sa.Integer, nullable=False, comment="how often in a row the breaker opened; lengthens its wait"),
+    sa.Column("open_until", UtcTime, comment="no creates before; afterwards one free request decides"),
+    sa.Column("reason", sa.Text),
+)

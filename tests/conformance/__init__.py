@@ -1,0 +1,1 @@
+"""One suite per protocol of `bot/ports.py`; every implementation passes the one of its protocol."""

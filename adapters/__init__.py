@@ -1,0 +1,1 @@
+"""THE OUTSIDE: chats, providers, engines, media. Adapters of one kind never import each other, none imports `storage`."""

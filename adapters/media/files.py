@@ -1,0 +1,82 @@
+"""Files opened with suspicion and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.errors import BadInput
+
+
+def open_input(path: str, subject: str, max_bytes: int) -> BinaryIO:
+    """Open a regular file of 1 to `max_bytes` bytes. `BadInput` in one sentence for everything else.
+
+    The path is never named: it is ours, not the person's.
+    """
+    try:
+        # A fifo without a writer would block for ever; O_NONBLOCK changes nothing for regular files.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise BadInput(f"The {subject} is not there (any more): send it again.") from None
+    except OSError as error:
+        raise BadInput(f"The {subject} cannot be opened ({error.strerror}): send it again as another file.") from None
+    facts = os.fstat(descriptor)
+    problem = None
+    if stat.S_ISDIR(facts.st_mode):
+        problem = f"This is a folder, not a {subject}: choose a single file."
+    elif not stat.S_ISREG(facts.st_mode):
+        problem = f"This is not an ordinary file, so no {subject} can be read from it: choose a saved file."
+    elif facts.st_size == 0:
+        problem = f"The {subject} is empty (0 bytes): send it again."
+    elif facts.st_size > max_bytes:
+        problem = (
+            f"The {subject} has {facts.st_size / 1e6:.0f} MB and Reelbot takes at most "
+            f"{max_bytes / 1e6:.0f} MB: send a smaller one."
+        )
+    if problem is not None:
+        os.close(descriptor)
+        raise BadInput(problem)
+    return os.fdopen(descriptor, "rb")
+
+
+def remove_quietly(path: Path) -> None:
+    """Remove a file that may not be there."""
+    with suppress(OSError):
+        path.unlink()
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_whole(into: Path) -> Iterator[Path]:
+    """Yields a name beside `into` to write to; renamed, durably, when the block ends well, else removed."""
+    temporary = into.with_name(f".{into.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, into)
+        sync_directory(into.parent)
+    except BaseException:
+        remove_quietly(temporary)
+        raise
+
+
+def write_text_whole(into: Path, text: str) -> None:
+    """Write a small file atomically and durably."""
+    with written_whole(into) as temporary:
+        temporary.write_text(text, encoding="utf-8")

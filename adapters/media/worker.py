@@ -1,0 +1,60 @@
+"""The process that decodes: `python -m adapters.media.worker OPERATION TASK`, where TASK is JSON.
+
+Says one line of JSON on stdout: `{"answer": …}` or `{"error": "bad_input" | "disk_full" | "memory", "message": …}`.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+from adapters.media.processes import confine
+
+# Named, not imported: each operation pays only for the libraries it needs.
+OPERATIONS = {
+    "prepare_image": ("adapters.media.images", "prepare"),
+    "probe": ("adapters.media.video", "probe"),
+    "poster": ("adapters.media.video", "poster"),
+}
+
+
+def main(operation: str, task: str) -> int:
+    """Do one operation; returns the exit status."""
+    # Codecs print where they like; the real stdout is kept for our one line.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    wish = json.loads(task)
+    confine(memory_bytes=wish["memory_bytes"], cpu_s=wish["cpu_s"])
+    said = _attempt(operation, wish["arguments"])
+    answers.write(json.dumps(said) + "\n")
+    answers.flush()
+    return 0 if "answer" in said else 1
+
+
+def _attempt(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    from bot.errors import BadInput
+
+    module, function = OPERATIONS[operation]
+    try:
+        return {"answer": getattr(importlib.import_module(module), function)(**arguments)}
+    except BadInput as error:
+        return {"error": "bad_input", "message": str(error)}
+    except MemoryError:
+        return {"error": "memory"}
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return {"error": "disk_full"}
+        if error.errno == errno.ENOMEM:
+            return {"error": "memory"}
+        raise
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1], sys.argv[2])
+    sys.stderr.flush()
+    # Leaves at once: a codec's tidying up at exit is time nobody needs, and it may hang.
+    os._exit(status)

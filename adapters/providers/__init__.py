@@ -1,0 +1,1 @@
+"""Everything that makes videos: one package per provider, each against `bot.ports.Provider`."""

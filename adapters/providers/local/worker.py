@@ -1,0 +1,95 @@
+"""The process that renders: `python -m adapters.providers.local.worker FOLDER`. All it says, it says in that folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+
+from adapters.media.processes import confine
+from adapters.providers.local.folder import LOCAL_FAULT, Failure, RenderFolder, write_progress
+
+# A 4096 px picture as floats and planes stays below 1 GiB; x264 at 1080p adds 0.3.
+_MEMORY_BYTES = 3 * 1024**3
+_CPU_S = 1800
+
+DONE, FAILED, NOT_OURS, STOPPED, DISK_FULL = 0, 1, 3, 4, 75
+
+_stopping = False
+
+
+def main(path: str) -> int:
+    """Render what the folder asks for, unless another process does; returns the exit status."""
+    confine(memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = RenderFolder(Path(path))
+    if folder.lock() is None:
+        return NOT_OURS
+    folder.clear_leftovers()
+    if folder.result.exists() or folder.failure() is not None:
+        return DONE
+    if folder.is_cancelled():
+        return STOPPED
+    return _render(folder)
+
+
+def _stop(signum: int, frame: object) -> None:
+    global _stopping
+    _stopping = True
+
+
+def _render(folder: RenderFolder) -> int:
+    from adapters.providers.local import renderer
+    from adapters.providers.local.camera import Shot
+
+    progress = folder.open_progress()
+
+    def on_frame(done: int, total: int) -> None:
+        write_progress(progress, done / total)
+        if _stopping or folder.is_cancelled():
+            raise renderer.Stopped
+
+    order = folder.order()
+    try:
+        renderer.render(
+            picture=Path(order.picture),
+            into=folder.result,
+            shot=Shot(move=order.move, strength=order.strength, seed=order.seed),
+            resolution=order.resolution,
+            frames=order.frames,
+            on_frame=on_frame,
+        )
+    except renderer.Stopped:
+        return STOPPED
+    except MemoryError:
+        return _fail(folder, Failure(code=LOCAL_FAULT, message="Rendering needs more memory than this machine has."))
+    except FileNotFoundError:
+        return _fail(folder, Failure(code="input_gone", message="The picture is no longer there to render from."))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(folder, disk_full())
+            return DISK_FULL
+        return _fail(folder, Failure(code=LOCAL_FAULT, message=f"Rendering failed: {error.strerror or error}."))
+    return DONE
+
+
+def disk_full() -> Failure:
+    """The failure of a render that found no room."""
+    return Failure(code="disk_full", message="There was no room left on the disk to render the clip.")
+
+
+def _fail(folder: RenderFolder, failure: Failure) -> int:
+    # On a full disk even this may find no room; the exit status then tells.
+    with contextlib.suppress(OSError):
+        folder.mark_failed(failure)
+    return FAILED
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1])
+    # The lifeline's thread may be blocked in a read: leave without waiting for it.
+    os._exit(status)

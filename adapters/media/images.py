@@ -104,9 +104,7 @@ def _open(file: BinaryIO) -> Image.Image:
         raise BadInput(_too_many(int(said[1]) if said else None)) from error
     except UnidentifiedImageError as error:
         *others, last = [kind.title for kind in FORMATS]
-        raise BadInput(
-            f"This file is not a picture Reelbot can read: send a {', '.join(others)} or {last}."
-        ) from error
+        raise BadInput(f"This file is not a picture Reelbot can read: send a {', '.join(others)} or {last}.") from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsing met; all of it means the same here

@@ -34,11 +34,13 @@ async def run(operation: str, subject: str, arguments: Mapping[str, Any], bounds
     input cannot be used, also when decoding it crashed, ran out of memory or took too long, and `DiskFull`. When this
     call is cancelled the process is killed with its whole group before the cancellation goes on.
     """
-    task = json.dumps({
-        "arguments": dict(arguments),
-        "memory_bytes": bounds.memory_bytes,
-        "cpu_s": math.ceil(bounds.timeout_s),
-    })
+    task = json.dumps(
+        {
+            "arguments": dict(arguments),
+            "memory_bytes": bounds.memory_bytes,
+            "cpu_s": math.ceil(bounds.timeout_s),
+        }
+    )
     process = await asyncio.create_subprocess_exec(
         *worker_command("adapters.media.worker", operation, task),
         stdin=asyncio.subprocess.PIPE,
@@ -63,7 +65,8 @@ async def run(operation: str, subject: str, arguments: Mapping[str, Any], bounds
 
 
 async def _read(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     answer, complaints = await asyncio.gather(_tail(process.stdout), _tail(process.stderr))
     await process.wait()
     return answer, complaints

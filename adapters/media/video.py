@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.error import FFmpegError
 from av.video.reformatter import Colorspace
+from PIL import Image
 
 from adapters.media.files import open_input, written_whole
 from bot.errors import BadInput
@@ -59,7 +60,8 @@ def poster(*, clip: str, into: str) -> dict[str, Any]:
         frame = _first_frame(container)
         # Untagged HD video is BT.709 by custom; swscale's own default would be BT.601.
         untagged = frame.colorspace == _UNSPECIFIED and frame.height >= 720
-        image = frame.to_image(src_colorspace=Colorspace.ITU709) if untagged else frame.to_image()
+        colours = {"src_colorspace": Colorspace.ITU709} if untagged else {}
+        image: Image.Image = frame.to_image(**colours)  # type: ignore[no-untyped-call]
     with written_whole(Path(into)) as temporary:
         image.save(temporary, "JPEG", quality=88)
     return {"width": image.width, "height": image.height}

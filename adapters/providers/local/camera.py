@@ -168,7 +168,9 @@ _PATHS: dict[str, Callable[[str, Strength, random.Random, Stage], Path]] = {
 # --- plain words --------------------------------------------------------------------------------------------------
 
 _GO = r"(?:pan|pans|panning|tilt|tilts|tilting|truck|trucks|trucking)"
-_CAMERA_GOES = r"(?:camera (?:slowly |gently |quickly )?(?:moves?|moving|slides?|sliding|glides?|gliding|drifts?|drifting))"
+_CAMERA_GOES = (
+    r"(?:camera (?:slowly |gently |quickly )?(?:moves?|moving|slides?|sliding|glides?|gliding|drifts?|drifting))"
+)
 _MOVE_CAMERA = r"(?:(?:move|slide|glide|drift) the camera)"
 _SLOWLY = r"(?:[\s-]+(?:slowly|gently|quickly|fast|slightly))?"
 _WAY = r"[\s-]+(?:to the |to |towards the |toward the )?"
@@ -184,13 +186,17 @@ _PHRASES = tuple(
     for move, pattern in (
         (
             "zoom-in",
-            rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+in(?:to)?|(?:push|dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+in(?:to)?"
-            rf"|(?:slow|gentle|fast) zoom|camera (?:comes?|moves?|gets?) closer|close in on",
+            (
+                rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+in(?:to)?|(?:push|dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+in(?:to)?"
+                rf"|(?:slow|gentle|fast) zoom|camera (?:comes?|moves?|gets?) closer|close in on"
+            ),
         ),
         (
             "zoom-out",
-            rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+out|(?:dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+out"
-            rf"|pull(?:s|ing)?{_SLOWLY}[\s-]+(?:back|out|away)|camera (?:backs|moves|pulls) (?:away|back)",
+            (
+                rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+out|(?:dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+out"
+                rf"|pull(?:s|ing)?{_SLOWLY}[\s-]+(?:back|out|away)|camera (?:backs|moves|pulls) (?:away|back)"
+            ),
         ),
         ("pan-left", _towards("left")),
         ("pan-right", _towards("right")),
@@ -199,14 +205,20 @@ _PHRASES = tuple(
         ("orbit", r"orbit(?:s|ing)?|arc(?:s|ing)? around|camera (?:circles?|circling|rotates?|revolves?)"),
         (
             "static",
-            r"(?:static|still|fixed|locked(?:[\s-]+off)?) (?:camera|shot)|camera (?:stays|is|remains|keeps) (?:still|static|fixed)"
-            r"|no camera (?:movement|motion|move)|tripod",
+            (
+                r"(?:static|still|fixed|locked(?:[\s-]+off)?) (?:camera|shot)|camera (?:stays|is|remains|keeps) (?:still|static|fixed)"
+                r"|no camera (?:movement|motion|move)|tripod"
+            ),
         ),
     )
 )
 _DENIED = re.compile(r"(?:\bno|\bnot|n['\u2019]t|\bnever|\bwithout|\bdont)(?:\s+\w+)?\s+$", re.IGNORECASE)
-_GENTLY = re.compile(r"\b(?:slow|slowly|gentle|gently|subtle|subtly|slight|slightly|soft|softly|calm|calmly)\b", re.IGNORECASE)
-_STRONGLY = re.compile(r"\b(?:fast|quick|quickly|rapid|rapidly|strong|strongly|dramatic|dramatically|big)\b", re.IGNORECASE)
+_GENTLY = re.compile(
+    r"\b(?:slow|slowly|gentle|gently|subtle|subtly|slight|slightly|soft|softly|calm|calmly)\b", re.IGNORECASE
+)
+_STRONGLY = re.compile(
+    r"\b(?:fast|quick|quickly|rapid|rapidly|strong|strongly|dramatic|dramatically|big)\b", re.IGNORECASE
+)
 
 
 def camera_words(prompt: str) -> str | None:

@@ -1,11 +1,11 @@
 """One render's folder: its request, how far it is, how it ended. What the provider and its worker say to each other.
 
-    request.json    what to render; written first, whole and durable: with it the render exists
-    lock            locked (flock) by the one process that renders
-    progress        share of the frames, fixed width, overwritten in place
-    cancelled       somebody asked to stop; no render starts or ends well after it
-    failure.json    why there will be no clip
-    result.mp4      the clip, renamed into place when complete
+request.json    what to render; written first, whole and durable: with it the render exists
+lock            locked (flock) by the one process that renders
+progress        share of the frames, fixed width, overwritten in place
+cancelled       somebody asked to stop; no render starts or ends well after it
+failure.json    why there will be no clip
+result.mp4      the clip, renamed into place when complete
 """
 
 from __future__ import annotations

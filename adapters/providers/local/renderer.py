@@ -42,6 +42,7 @@ _TO_YUV = (
 )
 
 Plane = NDArray[np.uint8]
+Positions = NDArray[np.floating[Any]]
 
 
 class Stopped(Exception):
@@ -202,12 +203,10 @@ class Planes:
         self._sample(self._v, chroma_x, chroma_y, frame, 2)
         return frame
 
-    def _sample(
-        self, plane: Plane, x: NDArray[np.float64], y: NDArray[np.float64], frame: VideoFrame, index: int
-    ) -> None:
+    def _sample(self, plane: Plane, x: Positions, y: Positions, frame: VideoFrame, index: int) -> None:
         rows, columns = plane.shape
         place = frame.planes[index]
-        target = np.frombuffer(place, np.uint8).reshape(-1, place.line_size)[: len(y), : len(x)]
+        target = np.frombuffer(memoryview(place), np.uint8).reshape(-1, place.line_size)[: len(y), : len(x)]
         i, wy = _taps(y * (rows / self._region.height) - 0.5, rows)
         j, wx = _taps(x * (columns / self._region.width) - 0.5, columns)
         # Only the columns in view are touched; `take` on a column slice would copy all of it each time.
@@ -235,7 +234,7 @@ def _two_taps(
         target[block] = wide
 
 
-def _taps(position: NDArray[np.float64], length: int) -> tuple[NDArray[np.intp], NDArray[np.uint16]]:
+def _taps(position: Positions, length: int) -> tuple[NDArray[np.intp], NDArray[np.uint16]]:
     """The left tap and the right tap's weight (of 256). Beyond the edge the edge is repeated, never wrapped."""
     position = np.clip(position, 0.0, length - 1.0)
     left = np.minimum(position.astype(np.intp), length - 2)

@@ -18,13 +18,12 @@ _CPU_S = 1800
 
 DONE, FAILED, NOT_OURS, STOPPED, DISK_FULL = 0, 1, 3, 4, 75
 
-_stopping = False
-
 
 def main(path: str) -> int:
     """Render what the folder asks for, unless another process does; returns the exit status."""
     confine(memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S)
-    signal.signal(signal.SIGTERM, _stop)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder = RenderFolder(Path(path))
     if folder.lock() is None:
@@ -34,15 +33,10 @@ def main(path: str) -> int:
         return DONE
     if folder.is_cancelled():
         return STOPPED
-    return _render(folder)
+    return _render(folder, asked)
 
 
-def _stop(signum: int, frame: object) -> None:
-    global _stopping
-    _stopping = True
-
-
-def _render(folder: RenderFolder) -> int:
+def _render(folder: RenderFolder, asked: list[int]) -> int:
     from adapters.providers.local import renderer
     from adapters.providers.local.camera import Shot
 
@@ -50,7 +44,7 @@ def _render(folder: RenderFolder) -> int:
 
     def on_frame(done: int, total: int) -> None:
         write_progress(progress, done / total)
-        if _stopping or folder.is_cancelled():
+        if asked or folder.is_cancelled():
             raise renderer.Stopped
 
     order = folder.order()

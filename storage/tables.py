@@ -290,7 +290,9 @@ provider_health = sa.Table(
     sa.Column("paused_by", sa.String),
     sa.Column("ambiguous", sa.Integer, nullable=False, comment="creates nobody can vouch for, in a row"),
     sa.Column("failures", sa.Integer, nullable=False, comment="passing failures of creates, in a row"),
-    sa.Column("opened", sa.Integer, nullable=False, comment="how often in a row the breaker opened; lengthens its wait"),
+    sa.Column(
+        "opened", sa.Integer, nullable=False, comment="how often in a row the breaker opened; lengthens its wait"
+    ),
     sa.Column("open_until", UtcTime, comment="no creates before; afterwards one free request decides"),
     sa.Column("reason", sa.Text),
 )

@@ -1,0 +1,62 @@
+"""Deliveries and cards: what was posted where, and how far a post has come."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.errors import Fenced
+from bot.ids import JobId
+from bot.jobs.model import Delivery, Job
+from bot.ports import Checkpoint, Clock
+from storage import tables
+from storage.database import Database
+from storage.rows import delivery_from_row
+
+_deliveries = tables.deliveries
+_jobs = tables.jobs
+_cards = tables.cards
+
+
+class Deliveries:
+    """The deliveries and cards of one installation."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def load(self, delivery_id: str) -> Delivery | None:
+        """One delivery."""
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(_deliveries).where(_deliveries.c.id == delivery_id))
+            row = found.mappings().first()
+        return delivery_from_row(row) if row else None
+
+    async def of_job(self, job_id: JobId) -> list[Delivery]:
+        """Every delivery of a job, in order."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(_deliveries).where(_deliveries.c.job_id == job_id).order_by(_deliveries.c.number)
+            )
+            return [delivery_from_row(row) for row in rows.mappings()]
+
+    async def save_checkpoint(self, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
+        """Commit how far a delivery has come. `Fenced` when the job is no longer this engine's: nothing is written."""
+        async with self._database.write("checkpoint") as connection:
+            found = await connection.execute(sa.select(_jobs.c.version, _jobs.c.epoch).where(_jobs.c.id == job.id))
+            if tuple(found.one()) != (job.version, job.epoch):
+                raise Fenced(f"job {job.id} was moved by somebody else")
+            await connection.execute(
+                _deliveries.update().where(_deliveries.c.id == delivery_id).values(checkpoint=checkpoint)
+            )
+
+    async def card(self, job_id: JobId) -> tuple[str, int] | None:
+        """Where the job's card is, and which version of the job it shows."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(_cards).where(_cards.c.job_id == job_id))).first()
+        return (row.reference, row.version) if row else None
+
+    async def save_card(self, job_id: JobId, reference: str, version: int) -> None:
+        """Remember the card."""
+        async with self._database.write("card") as connection:
+            await connection.execute(_cards.delete().where(_cards.c.job_id == job_id))
+            await connection.execute(_cards.insert().values(job_id=job_id, reference=reference, version=version))

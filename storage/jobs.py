@@ -1,0 +1,338 @@
+"""Jobs: accepting, loading, and moving them. The only module that updates the `jobs` table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import Fenced, RequestKeyReused
+from bot.ids import JobId, new_id
+from bot.jobs.model import Asset, Delivery, Job, JobEvent, JobRequest, WishKind
+from bot.jobs.moves import Hold, Move, Release, Settle
+from bot.jobs.states import FINAL, State, require
+from bot.money.amount import Money
+from bot.ports import Clock
+from storage import tables
+from storage.database import Database
+from storage.history import index_job
+from storage.ledger import Ledger
+from storage.rows import event_from_row, job_columns, job_from_row
+from storage.submissions import write_attempt_fact
+
+_jobs = tables.jobs
+
+
+class Jobs:
+    """The jobs of one installation."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+
+    async def accept(self, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]) -> tuple[Job, bool]:
+        """Write one row; returns the job and whether it is new.
+
+        The same key with the same request returns the job that stands; with another it raises `RequestKeyReused`.
+        """
+        now = self._clock.now()
+        mark = fingerprint(request)
+        async with self._database.write("accept") as connection:
+            if request.request_key is not None:
+                standing = await _by_key(connection, request.requester.person, request.request_key)
+                if standing is not None:
+                    if standing["fingerprint"] != mark:
+                        raise RequestKeyReused(
+                            f"The key {request.request_key!r} was already used for another request; "
+                            f"use a new key for a new request."
+                        )
+                    return job_from_row(standing), False
+            row = _new_row(request, quote, mark, now) | {"epoch": await read_epoch(connection)}
+            for role, asset in assets:
+                await _add_asset(connection, row["id"], role, asset, now)
+                if role == "image":
+                    row["image_asset"] = asset.id
+                elif role == "audio":
+                    row["audio_asset"] = asset.id
+            # References come after the job they point at; the assets themselves had to come first.
+            inserted = await connection.execute(_jobs.insert().values(row))
+            for role, asset in assets:
+                await _refer(connection, row["id"], role, asset)
+            await index_job(connection, inserted.inserted_primary_key[0], row)
+            await _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
+            saved = await connection.execute(sa.select(_jobs).where(_jobs.c.id == row["id"]))
+            return job_from_row(saved.mappings().one()), True
+
+    async def load(self, job_id: JobId) -> Job | None:
+        """The job as it stands now."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))).mappings().first()
+        return job_from_row(row) if row else None
+
+    async def find(self, prefix: str, *, limit: int = 2) -> list[Job]:
+        """Jobs whose id begins with `prefix`: for people who copy only the start."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(_jobs).where(_jobs.c.id >= prefix, _jobs.c.id < prefix + "g").limit(limit)
+            )
+            return [job_from_row(row) for row in rows.mappings()]
+
+    async def move(self, move: Move) -> Job:
+        """Carry out a transition with all that comes with it, in one transaction.
+
+        Raises `Fenced` when the job was moved, or taken over, since it was loaded: then only the facts were written.
+        Raises `LimitReached` when a hold has no room: then nothing was written.
+        """
+        job, now = move.job, self._clock.now()
+        fenced = False
+        async with self._database.write(f"{job.state}→{move.to}") as connection:
+            if move.attempt is not None:
+                await write_attempt_fact(connection, move.attempt, now)
+            if move.ended_delivery is not None:
+                await _end_delivery(connection, move.ended_delivery, now)
+            columns, kind = await self._columns(connection, move, now)
+            fenced = not await self._is_ours(connection, move)
+            if not fenced:
+                await self._carry_out(connection, move, columns, kind, now)
+            row = (await connection.execute(sa.select(_jobs).where(_jobs.c.id == job.id))).mappings().one()
+        if fenced:
+            raise Fenced(f"job {job.id} was moved by somebody else")
+        return job_from_row(row)
+
+    async def _is_ours(self, connection: AsyncConnection, move: Move) -> bool:
+        found = await connection.execute(sa.select(_jobs.c.version, _jobs.c.epoch).where(_jobs.c.id == move.job.id))
+        if tuple(found.one()) != (move.job.version, move.job.epoch):
+            return False
+        if move.unless_wished:
+            wished = await connection.execute(
+                sa.select(tables.wishes.c.id).where(
+                    tables.wishes.c.job_id == move.job.id,
+                    tables.wishes.c.taken_at.is_(None),
+                    tables.wishes.c.id.not_in(move.taken),
+                    tables.wishes.c.kind.in_([WishKind.CANCEL, WishKind.CONFIRM]),
+                )
+            )
+            return wished.first() is None
+        return True
+
+    async def _columns(self, connection: AsyncConnection, move: Move, now: datetime) -> tuple[dict[str, Any], str]:
+        columns = job_columns(move.changes)
+        columns["version"] = move.job.version + 1
+        columns["updated_at"] = now
+        if move.to is move.job.state:
+            return columns, "noted"
+        require(move.job.state, move.to)
+        columns |= {"state": move.to.value, "state_since": now}
+        # A new state starts with a clean slate, unless the step says otherwise.
+        for name, blank in (("tries", 0), ("next_at", None), ("note", None), ("progress", None)):
+            columns.setdefault(name, blank)
+        return columns, "moved"
+
+    async def _carry_out(
+        self, connection: AsyncConnection, move: Move, columns: dict[str, Any], kind: str, now: datetime
+    ) -> None:
+        job = move.job
+        match move.money:
+            case Hold(amount=amount):
+                columns |= {"hold_id": await self._ledger.hold(connection, job, amount), "held_micro_usd": int(amount)}
+            case Settle(amount=amount):
+                await self._ledger.settle(connection, job, amount)
+                columns |= {"hold_id": None, "charged_micro_usd": int(amount)}
+            case Release(reason=reason):
+                await self._ledger.release(connection, job, reason)
+                columns |= {"hold_id": None}
+            case None:
+                pass
+        for role, asset in move.assets:
+            await _add_asset(connection, job.id, role, asset, now)
+            await _refer(connection, job.id, role, asset)
+        if move.new_delivery is not None:
+            await _add_delivery(connection, move.new_delivery, now)
+        await connection.execute(
+            _jobs.update()
+            .where(_jobs.c.id == job.id, _jobs.c.version == job.version, _jobs.c.epoch == job.epoch)
+            .values(columns)
+        )
+        if move.taken:
+            await connection.execute(
+                tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now)
+            )
+        if kind == "moved":
+            await _event(connection, job.id, now, kind, move.to, {"from": job.state.value, **move.details})
+
+    async def claim_all(self, epoch: int) -> list[Job]:
+        """Take over every unfinished job for the engine of this epoch; returns them, oldest first."""
+        unfinished = _jobs.c.state.not_in([state.value for state in FINAL])
+        async with self._database.write("claim") as connection:
+            await connection.execute(_jobs.update().where(_jobs.c.epoch < epoch).values(epoch=epoch))
+            rows = await connection.execute(sa.select(_jobs).where(unfinished).order_by(_jobs.c.seq))
+            return [job_from_row(row) for row in rows.mappings()]
+
+    async def raise_epoch(self) -> int:
+        """A new engine begins: its epoch is higher than any before, and the others' writes change nothing any more."""
+        async with self._database.write("epoch") as connection:
+            epoch = await read_epoch(connection) + 1
+            await connection.execute(tables.meta.delete().where(tables.meta.c.key == "epoch"))
+            await connection.execute(tables.meta.insert().values(key="epoch", value=str(epoch)))
+        return epoch
+
+    async def accepted_since(self, seq: int) -> tuple[int, list[JobId]]:
+        """Ids of jobs accepted after `seq`, and the newest `seq`: how an engine sees what other processes wrote."""
+        async with self._database.read() as connection:
+            rows = (
+                await connection.execute(
+                    sa.select(_jobs.c.seq, _jobs.c.id).where(_jobs.c.seq > seq).order_by(_jobs.c.seq)
+                )
+            ).all()
+        return (rows[-1].seq if rows else seq), [row.id for row in rows]
+
+    async def set_progress(self, job: Job, progress: float) -> None:
+        """Write down how far a render has come: a fact for other processes to show, no transition."""
+        async with self._database.write("progress") as connection:
+            await connection.execute(
+                _jobs.update()
+                .where(_jobs.c.id == job.id, _jobs.c.version == job.version, _jobs.c.epoch == job.epoch)
+                .values(progress=progress)
+            )
+
+    async def queue_position(self, job: Job) -> int | None:
+        """How many queued jobs of the same provider were there before, plus one; `None` when not queued."""
+        if job.state is not State.QUEUED:
+            return None
+        same_queue = sa.and_(_jobs.c.state == State.QUEUED.value, _jobs.c.provider == job.provider)
+        async with self._database.read() as connection:
+            ahead = await connection.execute(
+                sa.select(sa.func.count()).where(same_queue, _jobs.c.queued_at < job.queued_at)
+            )
+            return int(ahead.scalar_one()) + 1
+
+    async def events(self, job_id: JobId, *, after: int = 0) -> list[JobEvent]:
+        """What happened to a job, oldest first, with ids above `after`."""
+        table = tables.job_events
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(table).where(table.c.job_id == job_id, table.c.id > after).order_by(table.c.id)
+            )
+            return [event_from_row(row) for row in rows.mappings()]
+
+    async def in_state(self, *states: State) -> list[Job]:
+        """Jobs in any of these states, oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(_jobs).where(_jobs.c.state.in_([state.value for state in states])).order_by(_jobs.c.seq)
+            )
+            return [job_from_row(row) for row in rows.mappings()]
+
+
+def fingerprint(request: JobRequest) -> str:
+    """A hash of what was asked, to tell a repeated request from another under the same key.
+
+    An asset names its content, so the same picture sent twice is the same request; who confirmed it does not matter.
+    """
+    asked = {
+        "prompt": request.prompt,
+        "settings": asdict(request.settings),
+        "provider": request.provider,
+        "model": request.model,
+        "image": request.image.locator,
+        "audio": request.audio.locator if request.audio else None,
+        "parent": request.parent_id,
+        "relation": request.relation,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+async def read_epoch(connection: AsyncConnection) -> int:
+    """The epoch of the newest engine; 0 before the first."""
+    found = await connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch"))
+    return int(found.scalar() or 0)
+
+
+async def _by_key(connection: AsyncConnection, person: str, key: str) -> sa.RowMapping | None:
+    found = await connection.execute(sa.select(_jobs).where(_jobs.c.person == person, _jobs.c.request_key == key))
+    return found.mappings().first()
+
+
+def _new_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dict[str, Any]:
+    requester = request.requester
+    return {
+        "id": new_id(),
+        "state": State.RECEIVED.value,
+        "version": 1,
+        "platform": requester.platform,
+        "workspace": requester.workspace,
+        "user": requester.user,
+        "channel": requester.channel,
+        "thread": requester.thread,
+        "roles": list(requester.roles),
+        "person": requester.person,
+        "request_key": request.request_key,
+        "fingerprint": mark,
+        "prompt": request.prompt,
+        "settings": asdict(request.settings),
+        "provider": request.provider,
+        "model": request.model,
+        "image": asdict(request.image),
+        "audio": asdict(request.audio) if request.audio else None,
+        "parent_id": request.parent_id,
+        "relation": request.relation.value if request.relation else None,
+        "quote_micro_usd": int(quote),
+        "confirmed_micro_usd": int(quote) if request.confirmed else None,
+        "held_micro_usd": 0,
+        "tries": 0,
+        "retries_used": 0,
+        "failed_over": False,
+        "held_back": False,
+        "state_since": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+async def _event(
+    connection: AsyncConnection, job_id: JobId, now: datetime, kind: str, state: State, details: Mapping[str, Any]
+) -> None:
+    await connection.execute(
+        tables.job_events.insert().values(job_id=job_id, at=now, kind=kind, state=state.value, details=dict(details))
+    )
+
+
+async def _add_asset(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset, now: datetime) -> None:
+    known = await connection.execute(sa.select(tables.assets.c.id).where(tables.assets.c.id == asset.id))
+    if known.first() is None:
+        await connection.execute(
+            tables.assets.insert().values(**asdict(asset) | {"kind": asset.kind.value}, created_at=now)
+        )
+
+
+async def _refer(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset) -> None:
+    table = tables.job_assets
+    await connection.execute(table.delete().where(table.c.job_id == job_id, table.c.role == role))
+    await connection.execute(table.insert().values(job_id=job_id, role=role, asset_id=asset.id))
+
+
+async def _add_delivery(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+    await connection.execute(
+        tables.deliveries.insert().values(
+            id=delivery.id, job_id=delivery.job_id, number=delivery.number, place=delivery.place, created_at=now
+        )
+    )
+
+
+async def _end_delivery(connection: AsyncConnection, fact: Any, now: datetime) -> None:
+    table = tables.deliveries
+    changes: dict[str, Any] = {"outcome": fact.outcome, "method": fact.method, "reference": fact.reference}
+    if fact.place is not None:
+        changes["place"] = fact.place
+    if fact.outcome == "posted":
+        changes["posted_at"] = now
+    await connection.execute(
+        table.update().where(table.c.id == fact.delivery_id, table.c.outcome.is_(None)).values(changes)
+    )

@@ -1,0 +1,99 @@
+"""Workspaces and people: where money may be spent, and who may not ask."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.jobs.model import OPERATORS_OWN, Requester
+from bot.ports import Clock
+from bot.workspaces import Permission, Workspace
+from storage import tables
+from storage.database import Database
+
+_workspaces = tables.workspaces
+_blocked = tables.blocked_people
+
+
+class Workspaces:
+    """The workspaces and blocked people of one installation."""
+
+    def __init__(self, database: Database, clock: Clock, allowed_by_settings: frozenset[str]) -> None:
+        self._database = database
+        self._clock = clock
+        self._allowed_by_settings = allowed_by_settings
+
+    async def see(self, requester: Requester, name: str | None = None) -> Permission:
+        """Note that a workspace exists, and say whether money may be spent there.
+
+        The operator's own (CLI, API, studio) are allowed and leave no row. The first server a new installation ever
+        sees is allowed, later ones are pending, unless the settings name them.
+        """
+        if requester.platform in OPERATORS_OWN:
+            return Permission.ALLOWED
+        key = {"platform": requester.platform, "workspace": requester.workspace}
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
+        if row is not None:
+            return Permission(row.standing)
+        async with self._database.write("workspace") as connection:
+            row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
+            if row is not None:
+                return Permission(row.standing)
+            others = await connection.execute(
+                sa.select(sa.func.count()).where(_workspaces.c.platform == requester.platform)
+            )
+            named = {"*", f"{requester.platform}:{requester.workspace}", requester.workspace}
+            first = others.scalar_one() == 0 and requester.platform == "discord"
+            allowed = first or bool(named & self._allowed_by_settings)
+            permission = Permission.ALLOWED if allowed else Permission.PENDING
+            await connection.execute(
+                _workspaces.insert().values(
+                    **key, name=name, standing=permission.value, first_seen_at=self._clock.now()
+                )
+            )
+        return permission
+
+    async def put(self, platform: str, workspace: str, permission: Permission) -> None:
+        """Allow or block a workspace, also one not seen yet."""
+        key = {"platform": platform, "workspace": workspace}
+        async with self._database.write("workspace") as connection:
+            known = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
+            if known is None:
+                await connection.execute(
+                    _workspaces.insert().values(**key, standing=permission.value, first_seen_at=self._clock.now())
+                )
+            else:
+                await connection.execute(_workspaces.update().filter_by(**key).values(standing=permission.value))
+
+    async def all(self) -> list[Workspace]:
+        """Every workspace ever seen, oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(_workspaces).order_by(_workspaces.c.first_seen_at))
+            return [
+                Workspace(
+                    platform=row.platform,
+                    workspace=row.workspace,
+                    name=row.name,
+                    permission=Permission(row.standing),
+                    timezone=row.timezone,
+                    first_seen_at=row.first_seen_at,
+                )
+                for row in rows
+            ]
+
+    async def block(self, person: str) -> None:
+        """This person's requests are refused from now on."""
+        async with self._database.write("block") as connection:
+            await connection.execute(_blocked.delete().where(_blocked.c.person == person))
+            await connection.execute(_blocked.insert().values(person=person, at=self._clock.now()))
+
+    async def unblock(self, person: str) -> None:
+        """Lift a block; harmless without one."""
+        async with self._database.write("block") as connection:
+            await connection.execute(_blocked.delete().where(_blocked.c.person == person))
+
+    async def is_blocked(self, person: str) -> bool:
+        """Whether this person's requests are refused."""
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(_blocked.c.person).where(_blocked.c.person == person))
+            return found.first() is not None

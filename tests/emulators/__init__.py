@@ -1,0 +1,1 @@
+"""The outside world as strict servers on real sockets, in processes that outlive what is tested against them."""

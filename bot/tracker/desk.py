@@ -1,0 +1,90 @@
+"""What every step works with, and what a step may answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.errors import BadPrompt
+from bot.jobs.model import Job, Wish, WishKind
+from bot.jobs.moves import Move
+from bot.money.amount import Money
+from bot.ports import Clock, Courier, Fetcher, MediaStore, MediaWorkshop, Model, Provider
+from bot.stores import Stores
+from bot.tracker.outside import Outside
+from bot.tracker.retry import backoff
+from bot.tracker.schedule import Times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do before `until`, or before a wake-up. `None`: only a wake-up ends it."""
+
+    until: datetime | None = None
+    for_turn: bool = False
+    """Waits for its turn at the provider; the engine asks who is next."""
+
+
+Next = Move | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything a step may use. Built once by the composition root."""
+
+    stores: Stores
+    providers: Mapping[str, Provider]
+    couriers: Mapping[str, Courier]
+    media: MediaStore
+    workshop: MediaWorkshop
+    fetchers: Mapping[str, Fetcher]
+    """By URL scheme."""
+    clock: Clock
+    outside: Outside
+    times: Times
+    scratch: Path
+    """A directory for files under way; emptied at every start."""
+    confirm_above: Money = Money.usd(1)
+    person_concurrent: int = 3
+    webhook_url: Callable[[str, str], str | None] = lambda _provider, _token: None
+    """(provider, token) → the address a provider may call, when a public URL is set."""
+    rng: random.Random = field(default_factory=random.Random)
+
+    def model(self, job: Job) -> Model:
+        """The catalogue entry a job asks for. `BadPrompt` when it is gone."""
+        provider = self.providers.get(job.provider)
+        for model in provider.models() if provider else ():
+            if model.slug == job.model:
+                return model
+        raise BadPrompt(f"The model {job.model} of {job.provider} is not available here any more; choose another.")
+
+    def price(self, job: Job) -> Money:
+        """What the job costs today."""
+        return self.model(job).price.price(duration_s=job.settings.duration_s, resolution=job.settings.resolution)
+
+    def retry(
+        self, job: Job, why: str, *, asked_s: float | None = None, longest: timedelta | None = None, **changes: object
+    ) -> Move:
+        """Stay in the state, and try again later: exponential, jittered, the reason on the card."""
+        wait = backoff(
+            job.tries,
+            first=self.times.retry_first,
+            longest=longest or self.times.retry_longest,
+            asked_s=asked_s,
+            rng=self.rng,
+        )
+        later = {"tries": job.tries + 1, "next_at": self.clock.now() + wait, "note": why}
+        return Move(job=job, to=job.state, changes=later | changes)
+
+
+def first_of(wishes: Sequence[Wish], *kinds: WishKind) -> Wish | None:
+    """The earliest wish of these kinds: the first committed wins."""
+    return next((wish for wish in wishes if wish.kind in kinds), None)
+
+
+def ids(wishes: Sequence[Wish], *kinds: WishKind) -> tuple[int, ...]:
+    """Ids of all wishes of these kinds (all kinds when none are named)."""
+    return tuple(wish.id for wish in wishes if not kinds or wish.kind in kinds)

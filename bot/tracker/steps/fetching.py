@@ -1,0 +1,93 @@
+"""`fetching`: the provider has a result; it is copied into the media store, checked, and only then called ours."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.errors import BadInput, DiskFull, ProviderUnavailable, ResultGone
+from bot.ids import new_id
+from bot.jobs.model import Asset, AssetKind, Clip, Delivery, Job, JobError, Wish, WishKind
+from bot.jobs.moves import Move
+from bot.jobs.states import State
+from bot.ports import Succeeded
+from bot.tracker.desk import Desk, Next, ids
+from bot.tracker.retry import has_given_up
+
+REREAD_EVERY = 3
+"""After so many failed downloads the link is read from the provider again: it may have moved."""
+
+
+async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
+    """Copy, measure, keep. A clip that was paid for is never lost for a passing reason."""
+    try:
+        clip, assets = await _copy(job, desk)
+    except (ProviderUnavailable, DiskFull, BadInput) as error:
+        if not has_given_up(job.state_since, desk.clock.now(), desk.times.fetch_within):
+            return await _try_again(job, error, desk)
+        return _gone(job, f"The clip could not be copied from the provider: {error}")
+    except ResultGone as error:
+        return _gone(job, str(error))
+    if await desk.stores.wishes.cancel_requested(job.id):
+        return Move(job=job, to=State.CANCELLED, changes={"output": clip}, assets=assets, taken=ids(wishes))
+    delivery = await next_delivery(job, desk)
+    changes = {"output": clip, "delivery_id": delivery.id}
+    taken = ids(wishes, WishKind.HINT)
+    return Move(job=job, to=State.DELIVERING, changes=changes, assets=assets, new_delivery=delivery, taken=taken)
+
+
+async def next_delivery(job: Job, desk: Desk) -> Delivery:
+    """A new delivery, numbered after the ones before."""
+    earlier = await desk.stores.deliveries.of_job(job.id)
+    requester = job.requester
+    place = ":".join(part for part in (requester.platform, requester.channel, requester.thread) if part)
+    return Delivery(id=new_id(), job_id=job.id, number=len(earlier) + 1, place=place)
+
+
+async def _copy(job: Job, desk: Desk) -> tuple[Clip, tuple[tuple[str, Asset], ...]]:
+    url = job.result_url or ""
+    fetcher = desk.fetchers.get(urlsplit(url).scheme)
+    if fetcher is None:
+        raise ResultGone(f"The provider named a result that cannot be downloaded ({urlsplit(url).scheme}:).")
+    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
+        file, poster = Path(folder) / "clip.mp4", Path(folder) / "poster.jpg"
+        fetching = fetcher.fetch(url, job.provider, file)
+        await desk.outside.call("fetcher.fetch", fetching, timeout_s=desk.times.transfer_timeout_s)
+        facts = await desk.workshop.probe(file)
+        await desk.workshop.poster(file, poster)
+        kept = await desk.media.put(file, AssetKind.CLIP, "video/mp4")
+        kept_poster = await desk.media.put(poster, AssetKind.POSTER, "image/jpeg")
+    measured = replace(kept, width=facts.width, height=facts.height, duration_s=facts.duration_s)
+    clip = Clip(
+        asset_id=kept.id,
+        size_bytes=kept.size_bytes,
+        width=facts.width,
+        height=facts.height,
+        duration_s=facts.duration_s,
+        poster_id=kept_poster.id,
+    )
+    return clip, (("clip", measured), ("poster", kept_poster))
+
+
+async def _try_again(job: Job, error: Exception, desk: Desk) -> Move:
+    changes: dict[str, object] = {}
+    if (job.tries + 1) % REREAD_EVERY == 0 and (provider := desk.providers.get(job.provider)):
+        try:
+            checking = provider.check(job.provider_job_id or "")
+            result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
+        except ProviderUnavailable:
+            pass
+        else:
+            if isinstance(result, Succeeded):
+                changes["result_url"] = result.url
+    asked = error.retry_after_s if isinstance(error, ProviderUnavailable) else None
+    return desk.retry(job, f"The clip is finished; copying it failed so far ({error})", asked_s=asked, **changes)
+
+
+def _gone(job: Job, why: str) -> Move:
+    message = f"{why} Its id at the provider is {job.provider_job_id}."
+    error = JobError(code="result_gone", message=message, charged=(job.charged or 0) > 0)
+    return Move(job=job, to=State.FAILED, changes={"error": error})

@@ -1,0 +1,211 @@
+"""Placing an order, at most once: from `queued` through `submitting` to what the provider's answer means.
+
+The order of events is the promise (DESIGN §4): open a fresh connection; write the submission; re-read job and epoch;
+check that less than five seconds passed since the write; then send, with nothing awaited in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bot.errors import DiskFull, Fenced, NotFound, NotSent, ProviderUnavailable, Refused, Throttled, Unconfirmed
+from bot.ids import new_id, new_token
+from bot.jobs.model import Job, JobError, Outcome, Submission
+from bot.jobs.moves import AttemptFact, Move, Release
+from bot.jobs.states import State
+from bot.ports import Accepted, HostedInput, Provider, SubmitRequest
+from bot.prompts.check import compose
+from bot.tracker.desk import Desk, Next, Wait
+from bot.tracker.failover import another_provider
+from bot.tracker.retry import backoff
+
+log = structlog.get_logger(__name__)
+
+PERSONS_OWN = frozenset({"input", "moderation"})
+"""Refusals a person can only cure by asking for something else: never tried elsewhere, never held against a provider."""
+
+
+class NotItsTurn(Exception):
+    """No room, or another goes first. Nothing was written and nothing was sent."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What `about_to_send` did, for the code around `submit` to judge."""
+
+    job: Job
+    """As granted, once it is."""
+    submission: Submission
+    granted: bool = False
+    cleared: bool = False
+    """Every check passed: from here on bytes may have left."""
+
+
+async def submit(job: Job, desk: Desk) -> Next:
+    """Try to place the order. The move it returns is decided on the job as granted, or on `job` when nothing was."""
+    provider = desk.providers.get(job.provider)
+    if provider is None:
+        return desk.retry(job, f"{job.provider} is not set up on this installation at the moment.")
+    try:
+        hosted = await _host(job, provider, desk)
+    except (ProviderUnavailable, DiskFull) as error:
+        await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), str(error)))
+        return desk.retry(job, str(error))
+    except NotFound as error:
+        gone = JobError(code="input_gone", message=str(error))
+        released = Release(reason="the picture is gone; nothing was sent")
+        return Move(job=job, to=State.FAILED, changes={"error": gone}, money=released)
+    attempt = _Attempt(job=job, submission=_submission(job, hosted, desk))
+    try:
+        answer = await _send(attempt, provider, hosted, desk)
+    except NotItsTurn:
+        return Wait(for_turn=True)
+    except Fenced:
+        if attempt.granted:
+            # Written, then lost to somebody else before the send: the fact helps whoever owns the job now.
+            await desk.stores.submissions.record(_not_sent(attempt, "taken over before it was sent"))
+        raise
+    except asyncio.CancelledError:
+        # The process is stopping. If bytes may have left, the row in `submitting` says so and the next engine decides.
+        if attempt.granted and not attempt.cleared:
+            await asyncio.shield(desk.stores.submissions.record(_not_sent(attempt, "stopped before it was sent")))
+        raise
+    except Exception as error:
+        if not attempt.granted:
+            # The connection could not be opened: nothing was written, nothing was sent.
+            why = str(error) if isinstance(error, NotSent | ProviderUnavailable) else "the connection failed"
+            await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), why))
+            if not isinstance(error, NotSent | ProviderUnavailable):
+                log.exception("submit.failed_before_sending", job_id=job.id)
+            return desk.retry(job, f"{job.provider} cannot be reached; trying again.")
+        return await _judge(attempt, error, desk)
+    await desk.stores.health.change(job.provider, lambda health: health.after_success())
+    return _accepted(attempt.job, answer)
+
+
+async def _host(job: Job, provider: Provider, desk: Desk) -> HostedInput:
+    asset = await desk.stores.assets.load(job.image_asset or "")
+    if asset is None:
+        raise NotFound("The picture is no longer kept; please attach it again.")
+    return await desk.outside.call("provider.host", provider.host(asset), timeout_s=desk.times.transfer_timeout_s)
+
+
+def _submission(job: Job, hosted: HostedInput, desk: Desk) -> Submission:
+    return Submission(
+        attempt_id=new_id(),
+        job_id=job.id,
+        provider=job.provider,
+        model=job.model,
+        token=new_token(),
+        input_url=hosted.url,
+        started_at=desk.clock.now(),
+    )
+
+
+async def _send(attempt: _Attempt, provider: Provider, hosted: HostedInput, desk: Desk) -> Accepted:
+    job, submission = attempt.job, attempt.submission
+
+    async def about_to_send() -> None:
+        granted = await desk.stores.submissions.grant(job, submission, provider.capacity, desk.person_concurrent)
+        written = desk.clock.monotonic()
+        if granted is None:
+            raise NotItsTurn
+        attempt.job, attempt.granted = granted, True
+        if not await desk.stores.submissions.still_ours(granted):
+            raise Fenced(f"job {job.id} was taken over before it was sent")
+        # The monotonic clock goes on while a process is frozen: one that wakes up late sends nothing.
+        if desk.clock.monotonic() - written >= desk.times.send_within.total_seconds():
+            raise NotSent("The process was held up for too long before sending; nothing was sent.")
+        attempt.cleared = True
+
+    request = SubmitRequest(
+        attempt_id=submission.attempt_id,
+        job_id=job.id,
+        model=job.model,
+        prompt=compose(job.prompt, job.settings, desk.model(job)),
+        settings=job.settings,
+        image=hosted,
+        token=submission.token,
+        webhook_url=desk.webhook_url(job.provider, submission.token),
+    )
+    sending = provider.submit(request, about_to_send)
+    return await desk.outside.call("provider.submit", sending, timeout_s=desk.times.call_timeout_s)
+
+
+def _not_sent(attempt: _Attempt, reason: str) -> AttemptFact:
+    return AttemptFact(
+        attempt_id=attempt.submission.attempt_id, outcome=Outcome.NOT_SENT, reason=reason, ended=True
+    )
+
+
+def _accepted(job: Job, answer: Accepted) -> Move:
+    fact = AttemptFact(
+        attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=answer.provider_job_id
+    )
+    changes = {"provider_job_id": answer.provider_job_id}
+    return Move(job=job, to=State.RENDERING, changes=changes, attempt=fact)
+
+
+async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
+    """What a failure after the grant means. Whatever is not a proof is `unconfirmed`."""
+    job, now, health = attempt.job, desk.clock.now(), desk.stores.health
+    if not attempt.cleared and not isinstance(error, NotSent):
+        error = NotSent(str(error))
+    match error:
+        case NotSent():
+            await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
+            wait = backoff(job.retries_used, first=desk.times.retry_first, longest=desk.times.retry_longest)
+            return again(job, _not_sent(attempt, str(error)), wait, f"{job.provider} was not reached; trying again.", desk)
+        case Throttled(retry_after_s=asked):
+            wait = backoff(0, first=desk.times.throttle_wait, longest=desk.times.throttle_wait)
+            if asked is not None:
+                wait = backoff(0, first=timedelta(seconds=0.1), longest=timedelta(seconds=0.1), asked_s=asked)
+            await health.change(job.provider, lambda known: known.after_throttle(now, wait, str(error)))
+            fact = AttemptFact(
+                attempt_id=attempt.submission.attempt_id, outcome=Outcome.THROTTLED, reason=str(error), ended=True
+            )
+            return again(job, fact, wait, f"{job.provider} is busy; in line again from {now + wait:%H:%M} UTC.", desk)
+        case Refused(about=about):
+            if about in PERSONS_OWN:
+                await health.change(job.provider, lambda known: known.after_success())
+            else:
+                await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
+            return await refused(job, error, desk)
+        case _:
+            if not isinstance(error, Unconfirmed | ProviderUnavailable):
+                log.exception("submit.unexpected", job_id=job.id, exc_info=error)
+            await health.change(job.provider, lambda known: known.after_ambiguous(now, str(error)))
+            return unconfirmed(job, str(error), desk)
+
+
+def again(job: Job, fact: AttemptFact, wait: timedelta, note: str, desk: Desk) -> Move:
+    """Back to `queued`: provably nothing was started. The hold stays."""
+    changes = {"note": note, "next_at": desk.clock.now() + wait, "tries": job.tries + 1, "attempt_id": None}
+    return Move(job=job, to=State.QUEUED, changes=changes, attempt=fact)
+
+
+async def refused(job: Job, error: Refused, desk: Desk) -> Move:
+    """The provider provably said no: another one within the hold where that can help, else the end, free."""
+    fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.REFUSED, reason=str(error), ended=True)
+    if error.about not in PERSONS_OWN and (other := another_provider(job, desk)) is not None:
+        note = f"{job.provider} refused ({error}); {other.provider} takes it, within the same price."
+        elsewhere = {"provider": other.provider, "model": other.slug, "failed_over": True, "note": note}
+        return Move(job=job, to=State.QUEUED, changes=elsewhere | {"attempt_id": None}, attempt=fact)
+    ending = JobError(code="moderation" if error.about == "moderation" else "refused", message=str(error))
+    released = Release(reason=f"refused: {error}")
+    return Move(job=job, to=State.FAILED, changes={"error": ending}, attempt=fact, money=released)
+
+
+def unconfirmed(job: Job, reason: str, desk: Desk) -> Move:
+    """Nobody can know. The hold stays; it is looked up, and a person decides."""
+    fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.UNCONFIRMED, reason=reason)
+    note = "Checking with the provider whether it took this; it is not sent again. You may start a new job meanwhile."
+    changes = {"note": note, "next_at": desk.clock.now() + desk.times.lookups[0] if desk.times.lookups else None}
+    return Move(job=job, to=State.UNCONFIRMED, changes=changes, attempt=fact, details={"reason": reason})
+
+
+__all__ = ["again", "refused", "submit", "unconfirmed"]

@@ -1,0 +1,91 @@
+"""`unconfirmed`: nobody knows whether the provider took it. Looked up on a timetable; only an operator decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.errors import ProviderUnavailable
+from bot.jobs.model import Job, JobError, Outcome, Submission, Wish, WishKind
+from bot.jobs.moves import AttemptFact, Move, Release, Settle
+from bot.jobs.states import State
+from bot.ports import CannotTell, Found
+from bot.tracker.desk import Desk, Next, Wait, first_of, ids
+from bot.tracker.retry import has_given_up
+from bot.tracker.schedule import next_lookup
+
+
+async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
+    """Proof by id goes to `rendering`; an operator's decision ends it; after seven days it counts as submitted."""
+    now, submission = desk.clock.now(), await desk.stores.submissions.load(job.attempt_id or "")
+    if submission is None:
+        return _lost(job, "nothing was ever written down for it", ())
+    if submission.provider_job_id is not None:
+        return _proven(job, submission.provider_job_id)
+    if submission.outcome is Outcome.NOT_SENT:
+        return _lost(job, "it is now proven that nothing was sent", ())
+    decision = first_of(wishes, WishKind.RESOLVE)
+    if decision is not None:
+        return _resolved(job, decision, ids(wishes, WishKind.RESOLVE))
+    if has_given_up(submission.started_at, now, desk.times.unconfirmed_within):
+        return _charged(job, "No one could tell within 7 days whether the provider took it; it counts as taken.", ())
+    due = next_lookup(submission.started_at, submission.lookups, now, desk.times)
+    if job.next_at is not None and now < job.next_at <= now + desk.times.lookup_afterwards:
+        return Wait(until=job.next_at)
+    if submission.lookups < len(desk.times.lookups) and due > now:
+        return Wait(until=due)
+    return await _look_up(job, submission, desk)
+
+
+async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
+    now, provider = desk.clock.now(), desk.providers.get(job.provider)
+    note = "The provider cannot be asked at the moment; still checking."
+    if provider is not None:
+        try:
+            finding = provider.find(submission)
+            found = await desk.outside.call("provider.find", finding, timeout_s=desk.times.call_timeout_s)
+        except ProviderUnavailable:
+            pass
+        else:
+            if isinstance(found, Found):
+                return _proven(job, found.provider_job_id)
+            note = "Not found at the provider so far; an operator decides."
+            if isinstance(found, CannotTell):
+                note = f"The provider cannot tell ({found.reason}); an operator decides."
+    await desk.stores.submissions.looked_up(submission.attempt_id)
+    later = next_lookup(submission.started_at, submission.lookups + 1, now, desk.times)
+    return Move(job=job, to=job.state, changes={"next_at": later, "note": note})
+
+
+def _proven(job: Job, provider_job_id: str) -> Move:
+    fact = AttemptFact(
+        attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id
+    )
+    return Move(job=job, to=State.RENDERING, changes={"provider_job_id": provider_job_id}, attempt=fact)
+
+
+def _resolved(job: Job, wish: Wish, taken: tuple[int, ...]) -> Move:
+    if wish.details.get("as") == "lost":
+        return _lost(job, f"{wish.by} found that the provider never took it", taken)
+    provider_job_id = wish.details.get("provider_job_id")
+    if provider_job_id:
+        fact = AttemptFact(
+            attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id
+        )
+        changes = {"provider_job_id": provider_job_id}
+        return Move(job=job, to=State.RENDERING, changes=changes, attempt=fact, taken=taken)
+    return _charged(job, f"{wish.by} found that the provider took it, but its result is not known.", taken)
+
+
+def _lost(job: Job, reason: str, taken: tuple[int, ...]) -> Move:
+    error = JobError(code="never_submitted", message=f"Nothing was charged: {reason}. Please start it again.")
+    # The attempt stays `unconfirmed` in the facts: the reconciler goes on looking, in case the person was wrong.
+    fact = AttemptFact(attempt_id=job.attempt_id or "", ended=True)
+    released = Release(reason=reason)
+    return Move(job=job, to=State.FAILED, changes={"error": error}, money=released, attempt=fact, taken=taken)
+
+
+def _charged(job: Job, message: str, taken: tuple[int, ...]) -> Move:
+    error = JobError(code="lost_at_provider", message=message, charged=True)
+    fact = AttemptFact(attempt_id=job.attempt_id or "", ended=True)
+    settled = Settle(amount=job.held)
+    return Move(job=job, to=State.FAILED, changes={"error": error}, money=settled, attempt=fact, taken=taken)

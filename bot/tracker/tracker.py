@@ -1,0 +1,132 @@
+"""The tracker: load a job, do the step of its state, save, go on until it ends or waits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from bot.errors import DiskFull, Fenced, LimitReached
+from bot.ids import JobId
+from bot.jobs.model import Job, Outcome, Wish, WishKind
+from bot.jobs.moves import AttemptFact, Move
+from bot.jobs.states import State
+from bot.ports import Found
+from bot.tracker.desk import Desk, Next, Wait
+from bot.tracker.steps import delivering, ended, fetching, queued, quoted, received, rendering, submitting, unconfirmed
+from bot.tracker.steps.submit import submit
+
+log = structlog.get_logger(__name__)
+
+Step = Callable[[Job, Sequence[Wish], Desk], Awaitable[Next]]
+
+STEPS: Mapping[State, Step] = {
+    State.RECEIVED: received.step,
+    State.QUOTED: quoted.step,
+    State.QUEUED: queued.step,
+    State.SUBMITTING: submitting.step,
+    State.UNCONFIRMED: unconfirmed.step,
+    State.RENDERING: rendering.step,
+    State.FETCHING: fetching.step,
+    State.DELIVERING: delivering.step,
+    State.DELIVERED: ended.step,
+    State.UNDELIVERED: ended.step,
+    State.FAILED: ended.step,
+    State.CANCELLED: ended.step,
+}
+
+RECONCILED_FOR = timedelta(days=7)
+"""How long an ended job's unproven attempts are still looked for."""
+MOST_STEPS = 100
+"""In one run. A job needs about ten; more means two steps disagree, and the engine should come back later."""
+
+
+class Tracker:
+    """Decides the next step of a job and carries it out; the only place that makes transitions."""
+
+    def __init__(self, desk: Desk, changed: Callable[[Job], None] = lambda _job: None) -> None:
+        self.desk = desk
+        self._changed = changed
+
+    async def run(self, job_id: JobId, *, turn: bool = False) -> Wait:
+        """Go on with a job until it ends or waits.
+
+        `turn`: the engine found that it is this job's turn at its provider. A job somebody else moved is loaded afresh,
+        with its facts, and gone on with from there.
+        """
+        wait = Wait()
+        for _ in range(MOST_STEPS):
+            job = await self.desk.stores.jobs.load(job_id)
+            if job is None:
+                return Wait()
+            try:
+                step = await self._next(job, turn=turn)
+                if isinstance(step, Wait):
+                    return step
+                moved = await self._carry_out(step)
+            except Fenced:
+                owner = await self.desk.stores.jobs.load(job_id)
+                if owner is None or owner.epoch != job.epoch:
+                    return Wait()
+                continue
+            if moved.state is not job.state:
+                turn = False
+                log.info("job.moved", job_id=job_id, state=moved.state.value, was=job.state.value)
+            self._changed(moved)
+            if moved.state is job.state and moved.next_at is not None:
+                return Wait(until=moved.next_at, for_turn=moved.state is State.QUEUED)
+        log.error("job.runs_in_circles", job_id=job_id)
+        return Wait(until=self.desk.clock.now() + self.desk.times.retry_longest) if not wait.until else wait
+
+    async def _next(self, job: Job, *, turn: bool) -> Next:
+        now, times = self.desk.clock.now(), self.desk.times
+        wishes = await self.desk.stores.wishes.waiting(job.id)
+        waits = job.next_at is not None and now < job.next_at <= now + times.longest_wait
+        if waits and not wishes and not job.is_final and job.state is not State.QUEUED:
+            return Wait(until=job.next_at)
+        step = await STEPS[job.state](job, wishes, self.desk)
+        if turn and job.state is State.QUEUED and isinstance(step, Wait) and step.until is None:
+            return await submit(job, self.desk)
+        return step
+
+    async def _carry_out(self, move: Move) -> Job:
+        store = self.desk.stores.jobs
+        try:
+            return await store.move(move)
+        except LimitReached as error:
+            if move.job.state is State.QUOTED:
+                wishes = await self.desk.stores.wishes.waiting(move.job.id)
+                return await store.move(quoted.when_full(move.job, error, wishes))
+            return await store.move(received.when_full(move.job, error))
+        except DiskFull as error:
+            log.error("disk.full", job_id=move.job.id, why=str(error))
+            raise
+
+    async def reconcile(self) -> list[JobId]:
+        """Look once more for attempts nobody vouched for whose job has ended. Returns jobs that must be run again."""
+        found_jobs: list[JobId] = []
+        since = self.desk.clock.now() - RECONCILED_FOR
+        for submission in await self.desk.stores.submissions.unproven_of_ended_jobs(since):
+            provider = self.desk.providers.get(submission.provider)
+            if provider is None:
+                continue
+            try:
+                finding = provider.find(submission)
+                found = await self.desk.outside.call(
+                    "provider.find", finding, timeout_s=self.desk.times.call_timeout_s
+                )
+            except Exception:
+                # A look-up that fails is no reason to stop looking for the others.
+                log.warning("reconcile.failed", job_id=submission.job_id, exc_info=True)
+                continue
+            if isinstance(found, Found):
+                fact = AttemptFact(
+                    attempt_id=submission.attempt_id,
+                    outcome=Outcome.ACCEPTED,
+                    provider_job_id=found.provider_job_id,
+                )
+                await self.desk.stores.submissions.record(fact)
+                await self.desk.stores.wishes.add(submission.job_id, WishKind.HINT, "reconciler")
+                found_jobs.append(submission.job_id)
+        return found_jobs

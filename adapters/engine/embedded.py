@@ -1,0 +1,256 @@
+"""The embedded engine: asyncio in one process, over the SQLite file of a data directory.
+
+A waiting job costs a heap entry, not a task. Every engine begins by raising the epoch and taking over all unfinished
+jobs, so whatever an earlier process left is gone on with from its last saved step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from bot.ids import JobId
+from bot.ports import Clock
+from bot.stores import Stores
+from bot.tracker.breaker import Health
+from bot.tracker.desk import Wait
+from bot.tracker.tracker import Tracker
+
+log = structlog.get_logger(__name__)
+
+CONCURRENT_STEPS = 32
+"""Jobs at a step at the same moment; waiting jobs do not count."""
+LISTEN_EVERY_S = 0.25
+"""How often other processes' writes are looked for."""
+LINE_EVERY_S = 1.0
+"""How often each provider's line is looked at even though nothing seemed to change: capacity per minute comes back."""
+RECONCILE_EVERY_S = 3600.0
+AFTER_A_FAULT_S = 5.0
+
+
+class EmbeddedEngine:
+    """Runs jobs: bounded, resuming, draining."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        stores: Stores,
+        clock: Clock,
+        *,
+        concurrent_steps: int = CONCURRENT_STEPS,
+        should_hand_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._tracker = tracker
+        self._stores = stores
+        self._clock = clock
+        self._slots = asyncio.Semaphore(concurrent_steps)
+        self._should_hand_over = should_hand_over
+        self._heap: list[tuple[float, int, JobId]] = []
+        self._due: dict[JobId, int] = {}
+        """The one valid heap entry of each waiting job."""
+        self._ticket = itertools.count()
+        self._active: dict[JobId, asyncio.Task[None]] = {}
+        self._again: set[JobId] = set()
+        """Woken while at a step: run once more afterwards."""
+        self._line_changed = asyncio.Event()
+        self._heap_changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._seen_job = 0
+        self._seen_wish = 0
+        self.handed_over = False
+
+    # --- the port -------------------------------------------------------------------------------------------------
+
+    async def start(self, job_id: JobId) -> None:
+        """See to it that the job is run now. Harmless when called twice."""
+        self._launch(job_id, turn=False)
+
+    async def wake(self, job_id: JobId) -> None:
+        """End the job's wait now."""
+        self._launch(job_id, turn=False)
+
+    # --- the life of the engine -------------------------------------------------------------------------------------
+
+    async def begin(self) -> int:
+        """Raise the epoch, take over every unfinished job. Returns how many there were."""
+        epoch = await self._stores.jobs.raise_epoch()
+        self._seen_job, _ = await self._stores.jobs.accepted_since(0)
+        self._seen_wish, _ = await self._stores.wishes.added_since(0)
+        unfinished = await self._stores.jobs.claim_all(epoch)
+        for job in unfinished:
+            self._park(job.id, Wait(until=self._clock.now()))
+        for job_id in await self._stores.wishes.unanswered():
+            self._park(job_id, Wait(until=self._clock.now()))
+        log.info("engine.began", epoch=epoch, unfinished=len(unfinished))
+        return len(unfinished)
+
+    async def run(self, *, drain_s: float = 30.0) -> None:
+        """Run until `stop` is called, then let what is at a step finish, for at most `drain_s` seconds."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            loops = [tasks.create_task(loop()) for loop in (self._timer, self._listener, self._line, self._reconciler)]
+            await self._stopping.wait()
+            for loop in loops:
+                loop.cancel()
+            await self._drain(drain_s)
+            self._tasks = None
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stopping.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing at a step and nothing waiting for a time: what is left waits for people or for its turn."""
+        return not self._active and not self._due
+
+    async def _drain(self, drain_s: float) -> None:
+        if self._active:
+            log.info("engine.draining", active=len(self._active))
+            await asyncio.wait(list(self._active.values()), timeout=drain_s)
+        left = list(self._active.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    # --- running one job --------------------------------------------------------------------------------------------
+
+    def _launch(self, job_id: JobId, *, turn: bool) -> None:
+        if self._tasks is None or self._stopping.is_set():
+            return
+        self._due.pop(job_id, None)
+        if job_id in self._active:
+            self._again.add(job_id)
+            return
+        self._active[job_id] = self._tasks.create_task(self._run_job(job_id, turn=turn))
+
+    async def _run_job(self, job_id: JobId, *, turn: bool) -> None:
+        wait = Wait()
+        try:
+            async with self._slots:
+                wait = await self._tracker.run(job_id, turn=turn)
+        except Exception:
+            # One job's fault must not end the others; it is tried again, and the log says where it broke.
+            log.exception("job.step_failed", job_id=job_id)
+            self._active.pop(job_id, None)
+            self._park_seconds(job_id, AFTER_A_FAULT_S)
+            return
+        finally:
+            self._active.pop(job_id, None)
+            self._line_changed.set()
+        if job_id in self._again:
+            self._again.discard(job_id)
+            self._launch(job_id, turn=False)
+        else:
+            self._park(job_id, wait)
+
+    def _park(self, job_id: JobId, wait: Wait) -> None:
+        if wait.until is not None:
+            self._park_seconds(job_id, self._seconds_until(wait.until))
+
+    def _park_seconds(self, job_id: JobId, seconds: float) -> None:
+        ticket = next(self._ticket)
+        self._due[job_id] = ticket
+        heapq.heappush(self._heap, (self._clock.monotonic() + seconds, ticket, job_id))
+        self._heap_changed.set()
+
+    def _seconds_until(self, moment: datetime) -> float:
+        return max(0.0, (moment - self._clock.now()).total_seconds())
+
+    # --- the loops ----------------------------------------------------------------------------------------------------
+
+    async def _timer(self) -> None:
+        """Launch jobs whose wait is over."""
+        while True:
+            now = self._clock.monotonic()
+            while self._heap and self._heap[0][0] <= now:
+                _, ticket, job_id = heapq.heappop(self._heap)
+                if self._due.get(job_id) == ticket:
+                    self._launch(job_id, turn=False)
+            self._heap_changed.clear()
+            wait = self._heap[0][0] - self._clock.monotonic() if self._heap else None
+            try:
+                async with asyncio.timeout(wait):
+                    await self._heap_changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _listener(self) -> None:
+        """Pick up, within a second, what other processes wrote: new jobs and wishes; and hand over when asked."""
+        while True:
+            await self._clock.sleep(LISTEN_EVERY_S)
+            if self._should_hand_over():
+                self.handed_over = True
+                self.stop()
+                return
+            try:
+                self._seen_job, new = await self._stores.jobs.accepted_since(self._seen_job)
+                self._seen_wish, wished = await self._stores.wishes.added_since(self._seen_wish)
+            except Exception:
+                # A database that is briefly unreadable must not make the engine deaf for good.
+                log.exception("engine.listen_failed")
+                continue
+            for job_id in dict.fromkeys([*new, *wished]):
+                self._launch(job_id, turn=False)
+
+    async def _line(self) -> None:
+        """Give jobs their turn whenever capacity may have changed, and once a second."""
+        while True:
+            try:
+                async with asyncio.timeout(LINE_EVERY_S):
+                    await self._line_changed.wait()
+            except TimeoutError:
+                pass
+            self._line_changed.clear()
+            for name in self._tracker.desk.providers:
+                try:
+                    await self._serve(name)
+                except Exception:
+                    # One provider's line must not hold up the others'.
+                    log.exception("engine.line_failed", provider=name)
+
+    async def _serve(self, name: str) -> None:
+        desk = self._tracker.desk
+        provider = desk.providers[name]
+        health = await self._stores.health.load(name)
+        if not health.paused and health.rest_is_over(self._clock.now()):
+            await self._try_again(name)
+        turns = await self._stores.submissions.next_in_line(name, provider.capacity, desk.person_concurrent)
+        for job_id in turns:
+            if job_id not in self._active:
+                self._launch(job_id, turn=True)
+
+    async def _try_again(self, name: str) -> None:
+        """Half-open begins with a free request: answered, creates go on; else the provider rests longer."""
+        desk = self._tracker.desk
+        answered = True
+        try:
+            asking = desk.providers[name].balance()
+            await desk.outside.call("provider.balance", asking, timeout_s=desk.times.call_timeout_s)
+        except Exception:
+            # Whatever it was, the provider did not answer properly, and that is all we ask here.
+            log.warning("provider.still_silent", provider=name, exc_info=True)
+            answered = False
+        now = self._clock.now()
+
+        def change(health: Health) -> Health:
+            return health.after_free_request(answered=answered, now=now)
+
+        await self._stores.health.change(name, change)
+
+    async def _reconciler(self) -> None:
+        """Ended jobs stay under watch for seven days: evidence that arrives late is still acted on."""
+        while True:
+            await self._clock.sleep(RECONCILE_EVERY_S)
+            try:
+                for job_id in await self._tracker.reconcile():
+                    self._launch(job_id, turn=False)
+            except Exception:
+                # The next round tries again.
+                log.exception("engine.reconcile_failed")

@@ -1,0 +1,49 @@
+"""A JobCard built from a Job: a pure function of what is true now."""
+
+from __future__ import annotations
+
+from bot.cards.messages import headline, price_line
+from bot.jobs.model import Job
+from bot.jobs.states import State
+from bot.ports import Button, JobCard
+
+_START = Button(action="start", label="Start")
+_CANCEL = Button(action="cancel", label="Cancel")
+_AFTERWARDS = (Button(action="again", label="Again"), Button(action="edit", label="Edit"))
+_SEND_AGAIN = Button(action="resend", label="Send again")
+_DELETE = Button(action="delete", label="Delete")
+
+
+def card(job: Job, *, queue_position: int | None = None) -> JobCard:
+    """The card of a job as it stands."""
+    lines = [line for line in (job.error.message if job.error else None, job.note) if line]
+    if queue_position is not None:
+        lines.append(f"Number {queue_position} in line.")
+    if price := price_line(job):
+        lines.append(price)
+    return JobCard(
+        job_id=job.id,
+        version=job.version,
+        requester=job.requester,
+        state=job.state.value,
+        headline=headline(job),
+        lines=tuple(lines),
+        progress=job.progress if job.state is State.RENDERING else None,
+        buttons=buttons(job),
+        is_final=job.is_final,
+    )
+
+
+def buttons(job: Job) -> tuple[Button, ...]:
+    """What may be pressed in this state."""
+    match job.state:
+        case State.QUOTED:
+            return (_START, _CANCEL)
+        case State.RECEIVED | State.QUEUED | State.SUBMITTING | State.UNCONFIRMED | State.RENDERING | State.FETCHING:
+            return (_CANCEL,)
+        case State.DELIVERED | State.UNDELIVERED:
+            return (*_AFTERWARDS, _SEND_AGAIN, _DELETE)
+        case State.FAILED | State.CANCELLED:
+            return _AFTERWARDS
+        case _:
+            return ()

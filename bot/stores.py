@@ -36,6 +36,10 @@ class JobStore(Protocol):
         """Jobs whose id begins so."""
         ...
 
+    async def is_known(self, person: str, request_key: str) -> bool:
+        """Whether this person's key names a job already."""
+        ...
+
     async def move(self, move: Move) -> Job:
         """Carry out a transition. `Fenced`: only its facts were written. `LimitReached`: nothing was."""
         ...

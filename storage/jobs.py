@@ -84,6 +84,11 @@ class Jobs:
             )
             return [job_from_row(row) for row in rows.mappings()]
 
+    async def is_known(self, person: str, request_key: str) -> bool:
+        """Whether this person's key names a job already."""
+        async with self._database.read() as connection:
+            return await _by_key(connection, person, request_key) is not None
+
     async def move(self, move: Move) -> Job:
         """Carry out a transition with all that comes with it, in one transaction.
 

@@ -1,0 +1,74 @@
+"""Accepting a job: everything is checked before one row is written, and nothing says "started" before it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.errors import LimitReached, NotAllowed
+from bot.jobs.catalogue import check_settings, choose_model, quote
+from bot.jobs.model import Asset, Job, JobRequest
+from bot.money.amount import Money
+from bot.money.limits import require_room
+from bot.ports import Engine, Model, Provider
+from bot.prompts.check import check_prompt, compose
+from bot.stores import Stores
+from bot.workspaces import Permission
+
+
+class FrontDesk:
+    """Where every front end hands its requests in."""
+
+    def __init__(self, stores: Stores, providers: Mapping[str, Provider], engine: Engine, default: str) -> None:
+        self._stores = stores
+        self._providers = providers
+        self._engine = engine
+        self._default = default
+
+    def model(self, provider: str | None, model: str | None) -> Model:
+        """The catalogue entry asked for, by provider, slug, both or neither. `BadPrompt` names what there is."""
+        return choose_model(list(self._providers.values()), provider=provider, model=model, default_provider=self._default)
+
+    async def accept(self, request: JobRequest, assets: Sequence[tuple[str, Asset]] = ()) -> tuple[Job, bool]:
+        """Check a request and write its row; returns the job and whether it is new.
+
+        `assets` are files of the request that are in the media store already, by role. Raises `BadPrompt`,
+        `NotAllowed`, `LimitReached` and `RequestKeyReused`; then nothing was written.
+        """
+        model = self.model(request.provider, request.model)
+        checked = replace(
+            request, prompt=check_prompt(request.prompt, model), settings=check_settings(model, request.settings)
+        )
+        compose(checked.prompt, checked.settings, model)
+        price = quote(model, checked.settings)
+        try:
+            await self._require_permission(checked, price)
+            require_room(price, await self._stores.ledger.standings(checked.requester))
+        except (LimitReached, NotAllowed):
+            # The same key again is no new request: whoever asks twice gets the job that stands.
+            if not await self._is_repeated(checked):
+                raise
+        job, is_new = await self._stores.jobs.accept(checked, price, assets)
+        if is_new:
+            await self._engine.start(job.id)
+        return job, is_new
+
+    async def _is_repeated(self, request: JobRequest) -> bool:
+        if request.request_key is None:
+            return False
+        return await self._stores.jobs.is_known(request.requester.person, request.request_key)
+
+    async def _require_permission(self, request: JobRequest, price: Money) -> None:
+        requester = request.requester
+        if await self._stores.workspaces.is_blocked(requester.person):
+            raise NotAllowed("You cannot use Reelbot here; an operator has blocked you.")
+        permission = await self._stores.workspaces.see(requester)
+        if permission is Permission.BLOCKED:
+            raise NotAllowed("An operator has blocked Reelbot here.")
+        if permission is Permission.PENDING and price > 0:
+            raise NotAllowed(
+                "Paid models are not switched on here yet: an operator of this Reelbot must allow it first "
+                f"(`reelbot workspaces allow {requester.platform}:{requester.workspace}`). The `local` provider works."
+            )
+
+

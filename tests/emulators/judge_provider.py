@@ -163,6 +163,9 @@ class Court:
             about = script.value("refused", "input")
             self._journal.write("refused", job_id=job_id, attempt_id=request["attempt_id"], about=about)
             return {"error": "refused", "message": f"refused: {about}", "about": about}
+        if request["model"] not in {f"{self._name}/clip", f"{self._name}/long"}:
+            self._journal.write("refused", job_id=job_id, attempt_id=request["attempt_id"], about="model")
+            return {"error": "refused", "message": "no such model", "about": "model"}
         if request["resolution"] not in RATES or request["duration_s"] not in (5, 10):
             raise Violation("submit: a resolution or duration we do not offer")
         if self._hosted.get(request["input_url"]) is None:

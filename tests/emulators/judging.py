@@ -101,13 +101,17 @@ class Bench:
         """Never set: what a hanging connection waits for."""
 
     async def serve(self, port: int, port_file: Path) -> None:
-        """Listen on 127.0.0.1 until the process ends; `port_file` appears, complete, once connections are taken."""
+        """Listen on 127.0.0.1 until stdin ends; `port_file` appears, complete, once connections are taken."""
         server = await asyncio.start_server(self._connection, "127.0.0.1", port, limit=1 << 24)
         temporary = port_file.with_name(port_file.name + ".new")
         temporary.write_text(str(server.sockets[0].getsockname()[1]))
         os.replace(temporary, port_file)
+        ended = asyncio.Event()
+        # Whoever started the judge holds the other end: when they die, however they die, the judge leaves too.
+        asyncio.get_running_loop().add_reader(0, ended.set)
         async with server:
-            await server.serve_forever()
+            await ended.wait()
+            os._exit(0)  # hanging connections have nothing to say any more
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A patient that was killed leaves connections behind in every imaginable state; none of them is our trouble.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from adapters.providers.local.phrases import camera_words, motion_words
 
 MOVES = ("static", "zoom-in", "zoom-out", "pan-left", "pan-right", "pan-up", "pan-down", "orbit")
 """Words for the camera's own move: after `pan-left` the picture's content has travelled to the right."""
@@ -163,80 +164,3 @@ _PATHS: dict[str, Callable[[str, Strength, random.Random, Stage], Path]] = {
     "pan-down": _pan,
     "orbit": _orbit,
 }
-
-
-# --- plain words --------------------------------------------------------------------------------------------------
-
-_GO = r"(?:pan|pans|panning|tilt|tilts|tilting|truck|trucks|trucking)"
-_CAMERA_GOES = (
-    r"(?:camera (?:slowly |gently |quickly )?(?:moves?|moving|slides?|sliding|glides?|gliding|drifts?|drifting))"
-)
-_MOVE_CAMERA = r"(?:(?:move|slide|glide|drift) the camera)"
-_SLOWLY = r"(?:[\s-]+(?:slowly|gently|quickly|fast|slightly))?"
-_WAY = r"[\s-]+(?:to the |to |towards the |toward the )?"
-
-
-def _towards(way: str, extra: str = "") -> str:
-    also = f"|{extra}" if extra else ""
-    return rf"(?:{_GO}|{_CAMERA_GOES}|{_MOVE_CAMERA}){_SLOWLY}{_WAY}{way}{also}"
-
-
-_PHRASES = tuple(
-    (move, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
-    for move, pattern in (
-        (
-            "zoom-in",
-            (
-                rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+in(?:to)?|(?:push|dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+in(?:to)?"
-                rf"|(?:slow|gentle|fast) zoom|camera (?:comes?|moves?|gets?) closer|close in on"
-            ),
-        ),
-        (
-            "zoom-out",
-            (
-                rf"zoom(?:s|ing)?{_SLOWLY}[\s-]+out|(?:dolly|move)(?:e?s|ing)?{_SLOWLY}[\s-]+out"
-                rf"|pull(?:s|ing)?{_SLOWLY}[\s-]+(?:back|out|away)|camera (?:backs|moves|pulls) (?:away|back)"
-            ),
-        ),
-        ("pan-left", _towards("left")),
-        ("pan-right", _towards("right")),
-        ("pan-up", _towards(r"up(?:wards?)?", r"(?:crane|pedestal)s?[\s-]+up|camera rises")),
-        ("pan-down", _towards(r"down(?:wards?)?", r"(?:crane|pedestal)s?[\s-]+down|camera (?:sinks|descends)")),
-        ("orbit", r"orbit(?:s|ing)?|arc(?:s|ing)? around|camera (?:circles?|circling|rotates?|revolves?)"),
-        (
-            "static",
-            (
-                r"(?:static|still|fixed|locked(?:[\s-]+off)?) (?:camera|shot)|camera (?:stays|is|remains|keeps) (?:still|static|fixed)"
-                r"|no camera (?:movement|motion|move)|tripod"
-            ),
-        ),
-    )
-)
-_DENIED = re.compile(r"(?:\bno|\bnot|n['\u2019]t|\bnever|\bwithout|\bdont)(?:\s+\w+)?\s+$", re.IGNORECASE)
-_GENTLY = re.compile(
-    r"\b(?:slow|slowly|gentle|gently|subtle|subtly|slight|slightly|soft|softly|calm|calmly)\b", re.IGNORECASE
-)
-_STRONGLY = re.compile(
-    r"\b(?:fast|quick|quickly|rapid|rapidly|strong|strongly|dramatic|dramatically|big)\b", re.IGNORECASE
-)
-
-
-def camera_words(prompt: str) -> str | None:
-    """The first camera move the prompt asks for in plain words ("zoom in on the lake"), if any; "no zoom" is none."""
-    found = [
-        (match.start(), move)
-        for move, phrase in _PHRASES
-        for match in phrase.finditer(prompt)
-        if not _DENIED.search(prompt[: match.start()])
-    ]
-    return min(found)[1] if found else None
-
-
-def motion_words(prompt: str) -> str | None:
-    """`low` or `high` when the prompt speaks of the camera and says how ("pan left slowly"), else None."""
-    if camera_words(prompt) is None:
-        return None
-    gently, strongly = _GENTLY.search(prompt), _STRONGLY.search(prompt)
-    if gently and (not strongly or gently.start() < strongly.start()):
-        return "low"
-    return "high" if strongly else None

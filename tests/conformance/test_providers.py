@@ -67,6 +67,18 @@ async def test_an_order_is_billed_and_quoted_alike(bench: JudgeBench) -> None:
     assert [entry["billed"] for entry in bench.judge.events("accepted")] == [HALF_A_DOLLAR]
 
 
+async def test_nothing_is_billed_before_it_says_that_it_is_about_to_send(bench: JudgeBench) -> None:
+    billed_before: list[int] = []
+
+    async def about_to_send() -> None:
+        billed_before.append(bench.billed())
+
+    await bench.provider.submit(await bench.order(), about_to_send)
+
+    assert billed_before == [0]
+    assert bench.billed() == 1
+
+
 @pytest.mark.parametrize("marker", ["lost-answer", "hang", "garbled"])
 async def test_no_answer_after_the_request_left_is_unconfirmed_and_can_be_found(
     judge: JudgeProcess, marker: str

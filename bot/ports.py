@@ -235,6 +235,24 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class HasProcesses(Protocol):
+    """A provider that works on this machine, in processes that must end with the engine."""
+
+    async def aclose(self) -> None:
+        """End them; what they did is begun again by the next `check`."""
+        ...
+
+
+@runtime_checkable
+class KeepsResults(Protocol):
+    """A provider whose results take up our own room until we say that we have copied them."""
+
+    async def discard(self, provider_job_id: str) -> None:
+        """The clip is in the media store: forget the rest. Harmless when called twice."""
+        ...
+
+
 # --- chats --------------------------------------------------------------------------------------------------------
 
 

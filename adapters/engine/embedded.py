@@ -60,6 +60,7 @@ class EmbeddedEngine:
         self._line_changed = asyncio.Event()
         self._heap_changed = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._begun = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._seen_job = 0
         self._seen_wish = 0
@@ -94,12 +95,17 @@ class EmbeddedEngine:
         """Run until `stop` is called, then let what is at a step finish, for at most `drain_s` seconds."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            self._begun.set()
             loops = [tasks.create_task(loop()) for loop in (self._timer, self._listener, self._line, self._reconciler)]
             await self._stopping.wait()
             for loop in loops:
                 loop.cancel()
             await self._drain(drain_s)
             self._tasks = None
+
+    async def ready(self) -> None:
+        """Return once the engine runs; at once when it was stopped."""
+        await self._begun.wait()
 
     def stop(self) -> None:
         """Begin to drain."""

@@ -70,5 +70,3 @@ class FrontDesk:
                 "Paid models are not switched on here yet: an operator of this Reelbot must allow it first "
                 f"(`reelbot workspaces allow {requester.platform}:{requester.workspace}`). The `local` provider works."
             )
-
-

@@ -1,54 +1,67 @@
-"""What a prompt must be, and how camera and motion reach a model that only reads text."""
+"""What a model accepts as a prompt, and the text it is really sent."""
 
 from __future__ import annotations
-
-import unicodedata
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
 from bot.ports import Model
+from bot.prompts.text import tidy
 
-CAMERA_TEXT = {
-    "static": "The camera does not move.",
-    "zoom-in": "The camera slowly zooms in.",
-    "zoom-out": "The camera slowly zooms out.",
+_CAMERA_TEXT = {
+    "zoom-in": "The camera zooms in.",
+    "zoom-out": "The camera zooms out.",
     "pan-left": "The camera pans to the left.",
     "pan-right": "The camera pans to the right.",
     "pan-up": "The camera tilts up.",
     "pan-down": "The camera tilts down.",
     "orbit": "The camera orbits around the subject.",
+    "static": "The camera stays still.",
 }
-MOTION_TEXT = {"low": "Gentle, subtle motion.", "high": "Strong, dynamic motion."}
-
-
-def normalise(text: str) -> str:
-    """NFC, without white space around it: how prompts are counted, stored and sent."""
-    return unicodedata.normalize("NFC", text).strip()
+_MOTION_TEXT = {"low": "Subtle, slow motion.", "high": "Strong, dynamic motion."}
 
 
 def check_prompt(prompt: str, model: Model) -> str:
-    """The normalised prompt. `BadPrompt` when it is empty or too long: it is refused, never cut in silence.
-
-    The limit counts Unicode code points.
-    """
-    prompt = normalise(prompt)
+    """The prompt as it is stored. `BadPrompt` when it is empty or longer than the model takes."""
+    prompt = tidy(prompt)
     if not prompt:
-        raise BadPrompt("Say in a few words what should move; the prompt is empty.")
-    if "\x00" in prompt:
-        raise BadPrompt("The prompt contains a NUL character; type it again without.")
+        raise BadPrompt("The prompt is empty: write what should happen in the picture.")
     if len(prompt) > model.prompt_max:
-        raise BadPrompt(
-            f"The prompt has {len(prompt)} characters and {model.title} takes {model.prompt_max}; shorten it."
-        )
+        raise BadPrompt(f"The prompt has {len(prompt):,} characters; {model.title} takes at most {model.prompt_max:,}.")
     return prompt
 
 
+def check_negative(negative: str | None, model: Model) -> str | None:
+    """The negative prompt as it is stored; `None` for an empty one. `BadPrompt` when the model cannot use it."""
+    negative = tidy(negative or "")
+    if not negative:
+        return None
+    if not model.takes_negative:
+        raise BadPrompt(f"{model.title} takes no negative prompt; leave --neg out.")
+    if len(negative) > model.negative_max:
+        raise BadPrompt(
+            f"The negative prompt has {len(negative):,} characters; {model.title} takes at most {model.negative_max:,}."
+        )
+    return negative
+
+
 def compose(prompt: str, settings: RenderSettings, model: Model) -> str:
-    """The text a model is sent: for models without a real camera, camera and motion become sentences of it.
+    """The text a provider is sent: camera and motion become sentences where the model has no real camera.
 
     `BadPrompt` when the whole is longer than the model takes.
     """
     if model.real_camera:
         return prompt
-    sentences = [prompt, CAMERA_TEXT.get(settings.camera or "", ""), MOTION_TEXT.get(settings.motion or "", "")]
-    return check_prompt(" ".join(sentence for sentence in sentences if sentence), model)
+    sentences = [prompt]
+    if settings.camera is not None:
+        sentences.append(_CAMERA_TEXT[settings.camera])
+    if settings.motion is not None:
+        sentences.append(_MOTION_TEXT[settings.motion])
+    if len(sentences) > 1 and prompt[-1:].isalnum():
+        sentences[0] = f"{prompt}."
+    text = " ".join(sentences)
+    if len(text) > model.prompt_max:
+        raise BadPrompt(
+            f"With the words for camera and motion the prompt has {len(text):,} characters; {model.title} takes at "
+            f"most {model.prompt_max:,}."
+        )
+    return text

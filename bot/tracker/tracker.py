@@ -12,7 +12,7 @@ from bot.ids import JobId
 from bot.jobs.model import Job, Outcome, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
-from bot.ports import Found
+from bot.ports import Found, KeepsResults
 from bot.tracker.desk import Desk, Next, Wait
 from bot.tracker.steps import delivering, ended, fetching, queued, quoted, received, rendering, submitting, unconfirmed
 from bot.tracker.steps.submit import submit
@@ -74,6 +74,8 @@ class Tracker:
                 turn = False
                 log.info("job.moved", job_id=job_id, state=moved.state.value, was=job.state.value)
             self._changed(moved)
+            if job.state is State.FETCHING and moved.output is not None:
+                await self._tidy_up(job)
             if moved.state is job.state and moved.next_at is not None:
                 return Wait(until=moved.next_at, for_turn=moved.state is State.QUEUED)
         log.error("job.runs_in_circles", job_id=job_id)
@@ -102,6 +104,15 @@ class Tracker:
         except DiskFull as error:
             log.error("disk.full", job_id=move.job.id, why=str(error))
             raise
+
+    async def _tidy_up(self, job: Job) -> None:
+        """The clip is ours: the provider may forget what it kept on this machine. A courtesy; never a condition."""
+        provider = self.desk.providers.get(job.provider)
+        if isinstance(provider, KeepsResults) and job.provider_job_id is not None:
+            try:
+                await provider.discard(job.provider_job_id)
+            except OSError:
+                log.warning("provider.not_tidied", job_id=job.id, exc_info=True)
 
     async def reconcile(self) -> list[JobId]:
         """Look once more for attempts nobody vouched for whose job has ended. Returns jobs that must be run again."""

@@ -1,0 +1,273 @@
+"""The composition root: Settings -> a running App. The one module that imports adapters and storage.
+
+Read from top to bottom: the data directory, the database, the stores, the providers and couriers, the tracker, the
+engine. Tests build the same App with `Parts` of their own and patch nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from adapters.chat.gallery import GalleryCourier
+from adapters.engine.embedded import EmbeddedEngine
+from adapters.engine.lock import EngineLock
+from adapters.media.results import LocalFetcher
+from adapters.media.workshop import Workshop
+from adapters.providers.registry import ProviderContext, build_providers
+from bot.cards.board import CardBoard
+from bot.clock import SystemClock
+from bot.errors import AlreadyRunning, ConfigurationError, NotFound
+from bot.ids import JobId
+from bot.jobs.accept import FrontDesk
+from bot.jobs.actions import Actions
+from bot.money.limits import DefaultLimits
+from bot.ports import Clock, Courier, Engine, Fetcher, HasProcesses, MediaWorkshop, Provider
+from bot.service import Service
+from bot.settings import Settings
+from bot.stores import Stores
+from bot.tracker.desk import Desk
+from bot.tracker.outside import Outside
+from bot.tracker.schedule import Times
+from bot.tracker.tracker import Tracker
+from storage import data_dir as data_directory
+from storage import schema
+from storage.assets import Assets
+from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.history import History
+from storage.jobs import Jobs
+from storage.ledger import Ledger
+from storage.limits import Limits
+from storage.media_store import ObjectMediaStore
+from storage.provider_health import ProviderHealth
+from storage.submissions import Submissions
+from storage.wishes import Wishes
+from storage.workspaces import Workspaces
+
+log = structlog.get_logger(__name__)
+
+DATABASE_FILE = "reelbot.db"
+
+
+def _ignore(_point: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What may be put in the place of the real things: by the crash suite, the conformance suites and the benchmarks."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    providers: Mapping[str, Provider] | None = None
+    couriers: Mapping[str, Courier] = field(default_factory=dict)
+    """Added to the gallery couriers of the CLI and the API."""
+    workshop: MediaWorkshop | None = None
+    fetchers: Mapping[str, Fetcher] = field(default_factory=dict)
+    times: Times | None = None
+    watch: Callable[[str], None] = _ignore
+    """Told before and after every commit and every outside call."""
+
+
+class Switchboard:
+    """The engine as front ends see it: the one of this process, or, through the database, another's."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+    async def start(self, job_id: JobId) -> None:
+        """Run a job here, or leave it to the process that runs the engine: it hears of it within a second."""
+        if self.engine is not None:
+            await self.engine.start(job_id)
+
+    async def wake(self, job_id: JobId) -> None:
+        """Wake a job here, or leave it to the process that runs the engine."""
+        if self.engine is not None:
+            await self.engine.wake(job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A wired Reelbot on one data directory. Runs nothing until `run_engine`."""
+
+    settings: Settings
+    data_dir: Path
+    database: Database
+    service: Service
+    tracker: Tracker
+    board: CardBoard
+    switchboard: Switchboard
+
+    @property
+    def stores(self) -> Stores:
+        """What is remembered."""
+        return self.service.stores
+
+    @property
+    def desk(self) -> Desk:
+        """What every step works with."""
+        return self.service.desk
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.data_dir / DATABASE_FILE
+
+    @asynccontextmanager
+    async def run_engine(self, kind: str) -> AsyncIterator[EmbeddedEngine]:
+        """Run the embedded engine while the block lasts; drain when it ends.
+
+        `kind` is `run` (the one engine of this data directory; `AlreadyRunning` names another) or `animate` (ends with
+        its job and hands over to a `run`; `AlreadyRunning` when anybody runs already).
+        """
+        lock = EngineLock(self.data_dir, kind)
+        if kind == "run":
+            await asyncio.to_thread(lock.acquire_from_short_lived)
+        elif not lock.acquire():
+            raise AlreadyRunning("Another process runs the engine.")
+        _empty(self.desk.scratch)
+        handing_over = (lambda: lock.handover_asked) if kind != "run" else (lambda: False)
+        engine = EmbeddedEngine(self.tracker, self.stores, self.desk.clock, should_hand_over=handing_over)
+        running = asyncio.create_task(self._run(engine, lock))
+        try:
+            ready = asyncio.create_task(engine.ready())
+            await asyncio.wait({ready, running}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                ready.cancel()
+                running.result()
+            yield engine
+        finally:
+            engine.stop()
+            await running
+
+    async def _run(self, engine: EmbeddedEngine, lock: EngineLock) -> None:
+        """From taking over the unfinished jobs to the last drained step; the lock is let go in the end, however it ends."""
+        try:
+            await engine.begin()
+            self.switchboard.engine = engine
+            await engine.run()
+            await self.board.settle()
+        finally:
+            self.switchboard.engine = None
+            for provider in self.desk.providers.values():
+                if isinstance(provider, HasProcesses):
+                    await provider.aclose()
+            lock.release()
+
+    def engine_lock(self) -> EngineLock:
+        """To look who runs the engine, without taking it."""
+        return EngineLock(self.data_dir, "observer")
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncIterator[App]:
+    """Wire an App on the settings' data directory and close it afterwards.
+
+    Raises a `ConfigurationError` in one sentence when the directory, the database or a provider cannot be used.
+    """
+    parts = parts or Parts()
+    if settings.database_url:
+        raise ConfigurationError(
+            "REELBOT_DATABASE_URL is set, but this version keeps its SQLite database in REELBOT_DATA_DIR only; "
+            "unset it."
+        )
+    folder = data_directory.prepare(settings.data_dir)
+    path = folder / DATABASE_FILE
+    backup = await asyncio.to_thread(schema.prepare, path)
+    if backup is not None:
+        log.info("database.upgraded", backup=str(backup))
+    database = Database(f"sqlite+aiosqlite:///{path}", watch=parts.watch)
+    try:
+        yield _wire(settings, parts, folder, database)
+    finally:
+        await database.close()
+
+
+def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) -> App:
+    clock, zone = parts.clock, ZoneInfo(settings.timezone)
+    limits = Limits(database, _default_limits(settings))
+    ledger = Ledger(database, limits, clock, zone)
+    stores = Stores(
+        jobs=Jobs(database, ledger, clock),
+        submissions=Submissions(database, clock),
+        wishes=Wishes(database, clock),
+        deliveries=Deliveries(database, clock),
+        assets=Assets(database),
+        ledger=ledger,
+        limits=limits,
+        health=ProviderHealth(database, clock),
+        history=History(database),
+        workspaces=Workspaces(database, clock, frozenset(settings.allowed_workspaces)),
+    )
+    media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
+
+    async def locate(asset_id: str) -> Path:
+        found = await media.local_path(asset_id)
+        if found is None:
+            raise NotFound("The picture is no longer kept; please attach it again.")
+        return found
+
+    providers = parts.providers
+    if providers is None:
+        context = ProviderContext(settings=settings, clock=clock, data_dir=folder, locate=locate)
+        providers = build_providers(context)
+    scratch = folder / "scratch"
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    desk = Desk(
+        stores=stores,
+        providers=providers,
+        couriers={name: GalleryCourier(name) for name in ("cli", "api")} | dict(parts.couriers),
+        media=media,
+        workshop=parts.workshop or Workshop(),
+        fetchers={"file": LocalFetcher(folder / "renders")} | dict(parts.fetchers),
+        clock=clock,
+        outside=Outside(parts.watch),
+        times=parts.times or Times(),
+        scratch=scratch,
+        confirm_above=settings.limits.confirm_above_usd,
+        person_concurrent=settings.limits.user_concurrent,
+    )
+    board = CardBoard(desk)
+    switchboard = Switchboard()
+    default = settings.default_provider or next(iter(providers))
+    service = Service(
+        front_desk=FrontDesk(stores, providers, switchboard, default),
+        actions=Actions(stores, switchboard, clock, desk.times),
+        stores=stores,
+        media=media,
+        workshop=desk.workshop,
+        desk=desk,
+    )
+    return App(
+        settings=settings,
+        data_dir=folder,
+        database=database,
+        service=service,
+        tracker=Tracker(desk, board.changed),
+        board=board,
+        switchboard=switchboard,
+    )
+
+
+def _default_limits(settings: Settings) -> DefaultLimits:
+    return DefaultLimits(
+        user_daily_jobs=settings.limits.user_daily_jobs,
+        user_daily_usd=settings.limits.user_daily_usd,
+        workspace_monthly_usd=settings.limits.workspace_monthly_usd,
+        installation_monthly_usd=settings.limits.installation_monthly_usd,
+    )
+
+
+def _empty(scratch: Path) -> None:
+    """Whatever lies in the scratch directory belongs to a process that is gone: the lock says so."""
+    for left in scratch.iterdir():
+        with contextlib.suppress(OSError):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()

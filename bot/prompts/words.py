@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from typing import Any
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
@@ -98,9 +99,8 @@ def parse(text: str) -> Words:
         start = position
         _put(said, field, value, typed)
     kept.append(text[start:].strip(" "))
-    return Words(
-        prompt=tidy(" ".join(part for part in kept if part)), **{field: value for field, (value, _) in said.items()}
-    )  # type: ignore[arg-type]
+    values: dict[str, Any] = {field: value for field, (value, _) in said.items()}
+    return Words(prompt=tidy(" ".join(part for part in kept if part)), **values)
 
 
 def _read(text: str, name: str, end: int) -> tuple[str, str | int, str, int]:

@@ -127,6 +127,13 @@ def test_text_that_is_nearly_words_is_understood_or_refused(text):
         assert 0 < len(str(error)) < 400
 
 
+def _is_tidy(text):
+    try:
+        return bool(text) and tidy(text) == text
+    except BadPrompt:
+        return False
+
+
 _prose = st.lists(st.from_regex(r"[a-zéß,.;'-]{0,3}[a-zéß.]", fullmatch=True), max_size=8).map(" ".join)
 
 
@@ -135,7 +142,7 @@ _prose = st.lists(st.from_regex(r"[a-zéß,.;'-]{0,3}[a-zéß.]", fullmatch=True
     duration_s=st.none() | st.integers(0, 9999),
     resolution=st.none() | st.sampled_from(["480p", "720p", "1080p"]),
     seed=st.none() | st.integers(0, 2**62),
-    negative_prompt=st.none() | st.text().map(lambda text: text.replace("»", "")).filter(lambda text: _is_tidy(text)),
+    negative_prompt=st.none() | st.text().map(lambda text: text.replace("»", "")).filter(_is_tidy),
     camera=st.none() | st.sampled_from(CAMERA_MOVES),
     motion=st.none() | st.sampled_from(MOTIONS),
     model=st.none() | st.from_regex(r"[a-z0-9./-]{0,20}[a-z0-9]", fullmatch=True).filter(lambda m: m[:2] != "--"),
@@ -144,10 +151,3 @@ def test_what_is_written_out_reads_back_the_same(**fields):
     words = Words(**fields)
 
     assert parse(words.as_text()) == words
-
-
-def _is_tidy(text):
-    try:
-        return bool(text) and tidy(text) == text
-    except BadPrompt:
-        return False

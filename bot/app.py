@@ -45,7 +45,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.history import History
 from storage.jobs import Jobs
-from storage.ledger import Ledger
+from storage.ledger import Ledger, unequal_sums
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
 from storage.provider_health import ProviderHealth
@@ -162,9 +162,23 @@ class App:
                     await provider.aclose()
             lock.release()
 
-    def engine_lock(self) -> EngineLock:
-        """To look who runs the engine, without taking it."""
-        return EngineLock(self.data_dir, "observer")
+    def engine_lock(self, kind: str = "observer") -> EngineLock:
+        """The lock of this data directory: to look who runs the engine, or to take it for one step."""
+        return EngineLock(self.data_dir, kind)
+
+    async def database_fault(self) -> str | None:
+        """What SQLite finds wrong with the database file; `None` when nothing."""
+        return await asyncio.to_thread(schema.check_integrity, self.database_path)
+
+    async def unequal_sums(self) -> list[tuple[str, str]]:
+        """Scopes and periods whose kept sum differs from the ledger; always empty."""
+        async with self.database.read() as connection:
+            return await unequal_sums(connection)
+
+    async def take_over(self) -> None:
+        """With the lock in hand: fence off whatever ran before."""
+        epoch = await self.stores.jobs.raise_epoch()
+        await self.stores.jobs.claim_all(epoch)
 
 
 @asynccontextmanager
@@ -224,7 +238,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) ->
     desk = Desk(
         stores=stores,
         providers=providers,
-        couriers={name: GalleryCourier(name) for name in ("cli", "api")} | dict(parts.couriers),
+        couriers={name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")} | dict(parts.couriers),
         media=media,
         workshop=parts.workshop or Workshop(),
         fetchers={"file": LocalFetcher(folder / "renders")} | dict(parts.fetchers),
@@ -271,3 +285,10 @@ def _empty(scratch: Path) -> None:
     for left in scratch.iterdir():
         with contextlib.suppress(OSError):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def upgrade_database(settings: Settings) -> tuple[str, Path | None]:
+    """Bring the database to this version; returns its schema and the backup made before, if one was."""
+    folder = data_directory.prepare(settings.data_dir)
+    backup = schema.prepare(folder / DATABASE_FILE)
+    return schema.HEAD, backup

@@ -94,6 +94,7 @@ class LimitReached(ReelbotError):
     """A budget or quota is used up. Nothing was held."""
 
     code = "limit_reached"
+    exit_code = 75
     http_status = 429
 
     def __init__(self, message: str, *, scope: str = "", resets_at: datetime | None = None) -> None:

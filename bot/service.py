@@ -6,6 +6,7 @@ Knows no SQL, no codecs and no chats; the composition root fills it in.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bot.errors import BadInput
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.as_json import job_as_json, standing_as_json
-from bot.jobs.model import Asset, AssetKind, InputRef, Job, Requester
+from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, Job, Requester
 from bot.money.ledger import user_scope
 from bot.ports import MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
@@ -67,15 +68,23 @@ class Service:
 
     async def describe(self, job: Job) -> dict[str, object]:
         """A job in its public JSON shape, with what lies in other tables."""
-        path = await self.media.local_path(job.output.asset_id) if job.output else None
+        deliveries = await self.stores.deliveries.of_job(job.id)
         return job_as_json(
             job,
-            deliveries=await self.stores.deliveries.of_job(job.id),
+            deliveries=deliveries,
             cancel_requested=await self.stores.wishes.cancel_requested(job.id),
             queue_position=await self.stores.jobs.queue_position(job),
             video_url=f"/api/v1/jobs/{job.id}/video" if job.output else None,
-            video_path=str(path) if path else None,
+            video_path=await self._path(job, deliveries),
         )
+
+    async def _path(self, job: Job, deliveries: Sequence[Delivery]) -> str | None:
+        """Where the clip lies on this machine: under the name its delivery gave it, else in the media store."""
+        for delivery in reversed(deliveries):
+            if delivery.method == "gallery" and delivery.reference and Path(delivery.reference).is_file():
+                return delivery.reference
+        path = await self.media.local_path(job.output.asset_id) if job.output else None
+        return str(path) if path else None
 
     async def quota(self, requester: Requester) -> dict[str, object]:
         """How every scope that this person's next job counts in stands."""

@@ -1,8 +1,13 @@
-"""The courier of the CLI, the API and the studio: the clip is in the gallery the moment it is ours; nothing is posted."""
+"""The courier of the CLI, the API and the studio: nothing is posted; the clip gets a name a player understands."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import shutil
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from bot.errors import BadInput
 from bot.jobs.model import Asset, InputRef
@@ -12,8 +17,10 @@ from bot.ports import Checkpoint, JobCard, MessageRef, Parcel, Receipt
 class GalleryCourier:
     """Delivers by leaving the clip where its owner can play and download it."""
 
-    def __init__(self, platform: str) -> None:
+    def __init__(self, platform: str, clips: Path) -> None:
+        """`clips` is the directory where a clip appears as `<job>-<n>.mp4`."""
         self.platform = platform
+        self._clips = clips
 
     async def collect(self, source: InputRef) -> Asset:
         """Inputs arrive here as assets already; anything else was not made by us."""
@@ -24,5 +31,22 @@ class GalleryCourier:
         return None
 
     async def deliver(self, parcel: Parcel, save: Callable[[Checkpoint], Awaitable[None]]) -> Receipt:
-        """Nothing to send: the receipt says where the clip can be had."""
-        return Receipt(place="gallery", method="gallery", reference=parcel.job_id)
+        """Give the clip its name; the receipt's reference is that file, or the job where the store is elsewhere."""
+        if parcel.path is None:
+            return Receipt(place="gallery", method="gallery", reference=parcel.job_id)
+        named = await asyncio.to_thread(self._name, parcel.path, parcel.filename)
+        return Receipt(place="gallery", method="gallery", reference=str(named))
+
+    def _name(self, clip: Path, filename: str) -> Path:
+        self._clips.mkdir(mode=0o700, exist_ok=True)
+        named = self._clips / filename
+        half = named.with_suffix(".part")
+        with contextlib.suppress(FileNotFoundError):
+            half.unlink()
+        try:
+            # The same bytes under a second name: no room taken.
+            os.link(clip, half)
+        except OSError:
+            shutil.copyfile(clip, half)
+        half.replace(named)
+        return named

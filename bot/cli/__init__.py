@@ -1,0 +1,1 @@
+"""The command line: `reelbot`. `main` is light; every command imports what it needs when it runs."""

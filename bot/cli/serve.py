@@ -1,0 +1,139 @@
+"""`reelbot run` and `reelbot demo`: the engine and the web page, until interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from bot.cli.output import say, show
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+Flag = Annotated[bool, Parameter(negative=())]
+ROLES = ("web", "worker")
+LATER_ROLES = ("discord", "slack")
+SAMPLE_PROMPT = "zoom in on the lake"
+
+
+async def run(
+    *, roles: str = "web,worker", host: str | None = None, port: int | None = None, json: Flag = False
+) -> int:
+    """Run Reelbot until interrupted. Goes on with every unfinished job; drains for at most 30 seconds.
+
+    Parameters
+    ----------
+    roles
+        Which parts: web, worker, or both.
+    host
+        Where the web page listens (REELBOT_WEB__HOST).
+    port
+        Its port (REELBOT_WEB__PORT).
+    json
+        Print where it listens as JSON.
+    """
+    from bot.cli.session import session
+
+    chosen = _roles(roles)
+    async with session(_overrides(host, port), quiet=False) as app:
+        await _serve(app, chosen, as_json=json)
+    return 0
+
+
+async def demo(*, once: Flag = False, host: str | None = None, port: int | None = None, json: Flag = False) -> int:
+    """Make a sample clip with the `local` provider, print where it is, then serve the studio until interrupted.
+
+    Parameters
+    ----------
+    once
+        Stop after the clip.
+    host
+        Where the web page listens (REELBOT_WEB__HOST).
+    port
+        Its port (REELBOT_WEB__PORT).
+    json
+        Print the job as JSON.
+    """
+    from bot.cli.animate import engine_here, follow, report
+    from bot.cli.session import session
+    from bot.jobs.states import State
+
+    async with session(_overrides(host, port)) as app:
+        sample = await asyncio.to_thread(_draw_sample, app.data_dir)
+        async with engine_here(app):
+            job = await follow(app, await _ask_for_sample(app, sample), ask=False)
+        code = await report(app, job, None, as_json=json)
+        if once or job.state is not State.DELIVERED:
+            return code
+        await _serve(app, frozenset(ROLES), as_json=False)
+    return 0
+
+
+def _roles(roles: str) -> frozenset[str]:
+    from bot.errors import BadPrompt
+
+    chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
+    later = chosen & set(LATER_ROLES)
+    if later:
+        raise BadPrompt(f"The role {sorted(later)[0]} is not part of this version; there is: {', '.join(ROLES)}.")
+    unknown = chosen - set(ROLES)
+    if unknown or not chosen:
+        raise BadPrompt(f"I do not know the role {sorted(unknown)[0] if unknown else ''!r}; there is: {', '.join(ROLES)}.")
+    return chosen
+
+
+def _overrides(host: str | None, port: int | None) -> dict[str, object]:
+    web = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return {"web": web} if web else {}
+
+
+def _draw_sample(folder: Path) -> Path:
+    from adapters.providers.local.sample import draw_sample
+
+    sample = folder / "sample.jpg"
+    draw_sample(sample)
+    return sample
+
+
+async def _ask_for_sample(app: App, sample: Path):  # type: ignore[no-untyped-def]  # Job; imported late
+    from bot.cli.session import ME
+    from bot.jobs.model import JobRequest
+
+    model = app.service.front_desk.model("local", None)
+    picture = await app.service.take_picture(sample, model, filename=sample.name)
+    request = JobRequest(
+        requester=ME, request_key=None, prompt=SAMPLE_PROMPT, provider="local", model=model.slug, image=picture.ref
+    )
+    job, _ = await app.service.front_desk.accept(request, picture.assets)
+    return job
+
+
+async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
+    """Run the chosen roles until SIGINT or SIGTERM, then drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            if "worker" in roles:
+                await stack.enter_async_context(app.run_engine("run"))
+            where: dict[str, object] = {"roles": sorted(roles)}
+            if "web" in roles:
+                from adapters.chat.web.server import serve
+
+                address = await stack.enter_async_context(serve(app.service, app.settings, app.data_dir, app.readiness))
+                where["url"] = address
+                say(f"Reelbot listens on {address} (Ctrl-C stops it).")
+            if as_json:
+                show(where, as_json=True)
+            await stop.wait()
+            say("Stopping: what is being sent or copied is finished first.")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

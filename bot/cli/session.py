@@ -1,0 +1,45 @@
+"""What most commands begin with: settings, logs, an open App, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from bot.jobs.actions import Presser
+from bot.jobs.model import Requester
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+ME = Requester(platform="cli", workspace="local", user="local")
+"""The person at the command line: the operator's own."""
+OPERATOR = Presser(person=ME.person, is_operator=True)
+
+
+@asynccontextmanager
+async def session(overrides: Mapping[str, object] | None = None, *, quiet: bool = True) -> AsyncIterator[App]:
+    """An open App. `quiet` keeps the logs of short commands to warnings."""
+    from bot.app import open_app
+    from bot.settings import load_settings
+    from bot.telemetry.logs import set_up_logs
+
+    settings = load_settings(overrides)
+    set_up_logs(settings, quiet=quiet)
+    async with open_app(settings) as app:
+        yield app
+
+
+async def carry_out_here(app: App, job_id: str) -> None:
+    """With no engine running, take one job as far as it goes: so that `cancel` and the like need no server."""
+    from bot.errors import AlreadyRunning
+
+    lock = app.engine_lock("animate")
+    try:
+        if lock.acquire():
+            await app.take_over()
+            await app.tracker.run(job_id)
+    except AlreadyRunning:
+        return
+    finally:
+        lock.release()

@@ -1,0 +1,117 @@
+"""The checks of `reelbot doctor`, in the order in which things break. Each is one small function.
+
+A check that cannot run because an earlier one failed is left out: one cause, one line.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.doctor.finding import Finding
+from bot.errors import ConfigurationError, ReelbotError
+
+if TYPE_CHECKING:
+    from bot.app import App
+    from bot.settings import Settings
+
+LOW_DISK_BYTES = 1_000_000_000
+
+
+async def examine() -> list[Finding]:
+    """Run every check; never raises for something that is wrong with the installation."""
+    from bot.settings import load_settings
+
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        why = "Reelbot does not start with settings it does not understand."
+        return [Finding(id="settings", status="fail", what=str(error), why=why, fix="Correct the setting it names.")]
+    findings = [Finding(id="settings", status="ok", what="every setting is understood")]
+    findings += [each async for each in _open(settings)]
+    return findings
+
+
+async def _open(settings: Settings) -> AsyncIterator[Finding]:
+    from bot.app import open_app
+
+    try:
+        async with open_app(settings) as app:
+            yield Finding(id="data_dir", status="ok", what=f"{app.data_dir} can be written")
+            yield _disk(app.data_dir)
+            for finding in (await _database(app), _engine(app), await _ledger(app)):
+                yield finding
+            for name in app.desk.providers:
+                yield await _provider(app, name)
+            yield await _unconfirmed(app)
+    except ConfigurationError as error:
+        fix = "Do what the line above says."
+        why = "Without its data directory and database Reelbot can promise nothing."
+        yield Finding(id=error.code, status="fail", what=str(error), why=why, fix=fix)
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    what = f"{free / 1e9:.1f} GB are free for clips"
+    if free >= LOW_DISK_BYTES:
+        return Finding(id="disk", status="ok", what=what)
+    why = "A full disk stops new jobs; those under way wait."
+    return Finding(id="disk", status="warn", what=what, why=why, fix="Free some space, or move REELBOT_DATA_DIR.")
+
+
+async def _database(app: App) -> Finding:
+    fault = await app.database_fault()
+    if fault is None:
+        return Finding(id="database", status="ok", what="the database is intact")
+    fix = "Stop Reelbot and put the newest file of the data directory's `backups` in its place."
+    return Finding(id="database", status="fail", what=f"the database is damaged: {fault}", why="Jobs may be lost.", fix=fix)
+
+
+async def _ledger(app: App) -> Finding:
+    unequal = await app.unequal_sums()
+    if not unequal:
+        return Finding(id="ledger", status="ok", what="every sum equals its ledger entries")
+    scope, period = unequal[0]
+    what = f"the sum of {scope} in {period} differs from its entries"
+    return Finding(
+        id="ledger", status="fail", what=what, why="Budgets would be wrong.", fix="Report this; it is a fault of ours."
+    )
+
+
+def _engine(app: App) -> Finding:
+    holder = app.engine_lock().holder()
+    if holder is not None:
+        return Finding(id="engine", status="ok", what=f"the engine runs as process {holder.pid}")
+    why = "Jobs from the page and from chats wait until it runs; `animate` brings its own."
+    return Finding(id="engine", status="warn", what="the engine is not running", why=why, fix="Start `reelbot run`.")
+
+
+async def _provider(app: App, name: str) -> Finding:
+    health, provider = await app.stores.health.load(name), app.desk.providers[name]
+    key = f"provider.{name}"
+    if health.paused:
+        what, why = f"{name} is paused", "Its jobs wait in line."
+        return Finding(id=key, status="warn", what=what, why=why, fix=f"`reelbot resume {name}` when you are ready.")
+    if health.open_until is not None:
+        what = f"{name} is not answering; trying again at {health.open_until:%H:%M} UTC ({health.reason})"
+        return Finding(id=key, status="warn", what=what, why="Its jobs wait in line.", fix="Look at its status page.")
+    try:
+        balance = await provider.balance()
+    except ReelbotError as error:
+        return Finding(id=key, status="warn", what=str(error), why="Its jobs wait in line.", fix="Check key and network.")
+    left = f"; {balance} are left" if balance is not None else ""
+    return Finding(id=key, status="ok", what=f"{name} is ready{left}")
+
+
+async def _unconfirmed(app: App) -> Finding:
+    from bot.jobs.states import State
+
+    waiting = await app.stores.jobs.in_state(State.UNCONFIRMED)
+    if not waiting:
+        return Finding(id="unconfirmed", status="ok", what="no job waits for your decision")
+    what = f"{len(waiting)} unconfirmed: {', '.join(job.id for job in waiting[:5])}"
+    why = "Nobody knows whether the provider took them; their money stays held."
+    fix = "Look at the provider's own page, then `reelbot resolve ID --as lost` or `--as submitted`."
+    return Finding(id="unconfirmed", status="warn", what=what, why=why, fix=fix)

@@ -34,7 +34,7 @@ def open_input(path: str, subject: str, max_bytes: int) -> BinaryIO:
         problem = f"The {subject} is empty (0 bytes): send it again."
     elif facts.st_size > max_bytes:
         problem = (
-            f"The {subject} has {facts.st_size / 1e6:.0f} MB and Reelbot takes at most "
+            f"The {subject} has {facts.st_size / 1e6:.1f} MB and Reelbot takes at most "
             f"{max_bytes / 1e6:.0f} MB: send a smaller one."
         )
     if problem is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -88,10 +89,15 @@ def fit(width: int, height: int, *, min_side: int, max_side: int) -> tuple[int, 
     new_long, new_short = round(long * scale), round(short * scale)
     if new_long > max_side or new_short < min_side:
         raise BadInput(
-            f"The picture is {width}x{height} pixels, {long / short:.1f} times as long as it is wide, and this model "
-            f"takes at most {max_side / min_side:.1f} times: crop it and send it again."
+            f"The picture is {width}x{height} pixels, {_times(long / short)} times as long as it is wide, and this model "
+            f"takes at most {_times(max_side / min_side)} times: crop it and send it again."
         )
     return (new_long, new_short) if width >= height else (new_short, new_long)
+
+
+def _times(ratio: float) -> str:
+    # Rounded down: the figure named as the most must itself be allowed.
+    return f"{math.floor(ratio * 10) / 10:g}"
 
 
 def _open(file: BinaryIO) -> Image.Image:

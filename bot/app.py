@@ -166,6 +166,22 @@ class App:
         """The lock of this data directory: to look who runs the engine, or to take it for one step."""
         return EngineLock(self.data_dir, kind)
 
+    async def readiness(self) -> dict[str, str]:
+        """Whether jobs would be carried out: each check by name, `ok` or what is wrong."""
+        checks = {"database": "ok", "engine": "ok"}
+        try:
+            await self.database.probe()
+        except Exception as error:
+            # Whatever keeps the database from being written, the answer is the same.
+            checks["database"] = str(error) or type(error).__name__
+        if self.engine_lock().holder() is None:
+            checks["engine"] = "not running"
+        for name in self.desk.providers:
+            health = await self.stores.health.load(name)
+            if health.open_until is not None:
+                checks[f"provider.{name}"] = f"not answering; trying again at {health.open_until:%H:%M} UTC"
+        return checks
+
     async def database_fault(self) -> str | None:
         """What SQLite finds wrong with the database file; `None` when nothing."""
         return await asyncio.to_thread(schema.check_integrity, self.database_path)

@@ -95,6 +95,11 @@ class Database:
                 await asyncio.shield(transaction.commit())
                 self._watch(f"after commit {name}")
 
+    async def probe(self) -> None:
+        """Begin and roll back a write: proves that the file can be locked and written, and writes nothing."""
+        async with self._writing, self._writer.begin() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
     async def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the database file."""
         await self._readers.dispose()

@@ -101,9 +101,10 @@ async def animate(
 async def _request(app: App, image: Path, prompt: str, provider, model, flags, *, confirmed):  # type: ignore[no-untyped-def]  # see animate
     from bot.cli.session import ME
     from bot.jobs.model import JobRequest
-    from bot.prompts.words import combine, read_words
+    from bot.jobs.options import combine
+    from bot.prompts.words import parse
 
-    written = read_words(prompt)
+    written = parse(prompt)
     offer = app.service.front_desk.model(provider, model or written.model)
     settings = combine(offer, written, flags)
     picture = await app.service.take_picture(image, offer, filename=image.name)

@@ -1,0 +1,1 @@
+"""The HTTP side: JSON API, one plain page, health. Front ends hand requests in and read what is remembered."""

@@ -1,0 +1,124 @@
+"""`/api/v1/jobs`: ask for a clip, watch it, fetch it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse, StreamingResponse
+
+from adapters.chat.web.problems import problem
+from bot.errors import BadPrompt, NotFound
+from bot.jobs.actions import Presser
+from bot.jobs.model import Job, JobRequest, Requester
+from bot.jobs.options import combine
+from bot.jobs.states import State
+from bot.prompts.words import parse
+from bot.service import Service
+
+ADMIN = Requester(platform="api", workspace="local", user="admin")
+PRESSER = Presser(person=ADMIN.person, is_operator=True)
+CHUNK_BYTES = 1 << 20
+
+
+def routes(service: Service) -> APIRouter:
+    """The routes, bound to one Reelbot."""
+    router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+    @router.post("", status_code=202)
+    async def ask(
+        image: Annotated[UploadFile, File()],
+        prompt: Annotated[str, Form(max_length=20_000)],
+        provider: Annotated[str | None, Form()] = None,
+        model: Annotated[str | None, Form()] = None,
+        duration: Annotated[int | None, Form()] = None,
+        resolution: Annotated[str | None, Form()] = None,
+        negative_prompt: Annotated[str | None, Form()] = None,
+        seed: Annotated[int | None, Form()] = None,
+        expand: Annotated[bool | None, Form()] = None,
+        camera: Annotated[str | None, Form()] = None,
+        motion: Annotated[str | None, Form()] = None,
+        confirm: Annotated[bool, Form()] = False,
+        audio: Annotated[UploadFile | None, File()] = None,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> dict[str, Any]:
+        """Ask for a clip; 202 once its row is committed."""
+        if audio is not None and audio.size:
+            raise BadPrompt("Sound is not supported by this version; leave the audio out.")
+        written = parse(prompt)
+        offer = service.front_desk.model(provider or None, model or written.model)
+        fields = {
+            "duration_s": duration, "resolution": resolution or None, "negative_prompt": negative_prompt or None,
+            "seed": seed, "expand": expand, "camera": camera or None, "motion": motion or None,
+        }  # fmt: skip
+        settings = combine(offer, written, fields)
+        with tempfile.TemporaryDirectory(dir=service.desk.scratch) as folder:
+            upload = Path(folder) / "upload"
+            with upload.open("wb") as file:
+                while chunk := await image.read(CHUNK_BYTES):
+                    file.write(chunk)
+            picture = await service.take_picture(upload, offer, filename=image.filename)
+        request = JobRequest(
+            requester=ADMIN,
+            request_key=f"api:admin:{idempotency_key}" if idempotency_key else None,
+            prompt=written.prompt,
+            provider=offer.provider,
+            model=offer.slug,
+            image=picture.ref,
+            settings=settings,
+            confirmed=confirm,
+        )
+        job, _is_new = await service.front_desk.accept(request, picture.assets)
+        return await service.describe(job)
+
+    @router.get("")
+    async def search(
+        q: str | None = None,
+        state: State | None = None,
+        user: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """History, newest first."""
+        page = await service.stores.history.page(q=q, state=state, person=user, limit=limit, cursor=cursor)
+        return {"jobs": [await service.describe(job) for job in page.jobs], "next_cursor": page.next_cursor}
+
+    @router.get("/{job_id}")
+    async def one(job_id: str) -> dict[str, Any]:
+        """One job."""
+        return await service.describe(await _job(service, job_id))
+
+    @router.get("/{job_id}/video", response_class=FileResponse)
+    async def video(job_id: str, request: Request) -> Response:
+        """The clip, with ranges."""
+        job = await _job(service, job_id)
+        if job.output is None:
+            raise NotFound("This job has no clip (yet).")
+        name = f'inline; filename="{job.id}.mp4"'
+        headers = {"Content-Disposition": name, "X-Content-Type-Options": "nosniff", "Cache-Control": "private"}
+        path = await service.media.local_path(job.output.asset_id)
+        if path is not None:
+            return FileResponse(path, media_type="video/mp4", headers=headers)
+        if "range" in request.headers:
+            return problem(416, "bad_request", "Ranges are not served from this media store.")
+        body = service.media.read(job.output.asset_id, start=0, end=job.output.size_bytes)
+        return StreamingResponse(body, media_type="video/mp4", headers=headers)
+
+    @router.post("/{job_id}/{action}", status_code=202)
+    async def act(job_id: str, action: Literal["cancel", "confirm", "resend"]) -> dict[str, Any]:
+        """Cancel, confirm or resend. The wish is committed; the job follows within a second."""
+        actions = service.actions
+        wish = {"cancel": actions.cancel, "confirm": actions.confirm, "resend": actions.resend}[action]
+        job = await wish(job_id, PRESSER)
+        return await service.describe(await _job(service, job.id))
+
+    return router
+
+
+async def _job(service: Service, job_id: str) -> Job:
+    job = await service.stores.jobs.load(job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id[:80]!r}.")
+    return job

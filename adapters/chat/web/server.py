@@ -1,0 +1,71 @@
+"""Serving the web application inside our own process: one loop, one drain, no signal handlers of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from adapters.chat.web.app import Readiness, create_web
+from adapters.chat.web.auth import sign_in_rule
+from bot.errors import ConfigurationError
+from bot.service import Service
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 5
+
+
+class _Server(uvicorn.Server):
+    """Ours listens to signals; uvicorn must not take them over."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(service: Service, settings: Any, data_dir: Path, readiness: Readiness) -> AsyncIterator[str]:
+    """Serve while the block lasts; yields the address. `ConfigurationError` when it cannot listen there."""
+    web = settings.web
+    token = web.admin_token.get_secret_value() if web.admin_token else None
+    rule = sign_in_rule(host=web.host, public_url=web.public_url, admin_token=token, data_dir=data_dir)
+    if rule.file is not None:
+        log.warning("web.admin_token", file=str(rule.file))
+    app = create_web(service, rule, readiness, upload_limit_bytes=web.max_upload_mb * 1_000_000)
+    listener = _listen(web.host, web.port)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,
+        proxy_headers=False, lifespan="off",
+    )  # fmt: skip
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        host, port = listener.getsockname()[:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that the address is known, and a taken port is one sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(256)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The web page cannot listen on {host}:{port} ({error.strerror}); set REELBOT_WEB__PORT to a free port."
+        ) from error
+    return listener

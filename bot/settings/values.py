@@ -1,0 +1,104 @@
+"""Kinds of values that settings have: money, lists, addresses. Each is read from text and refuses what it is not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
+
+from bot.money.amount import Money
+
+NO_LIMIT = "none"
+"""Written where a limit is meant to be absent; 0 means that nothing at all is allowed."""
+
+
+def _money(value: Any) -> Money:
+    if isinstance(value, Money):
+        return value
+    if isinstance(value, float):  # TOML writes 0.34 as a float; its shortest text is what was written
+        value = str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("must be an amount in dollars, like 5.00")
+    try:
+        amount = Money.usd(value.strip().removeprefix("$") if isinstance(value, str) else value)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be an amount in dollars, like 5.00") from error
+    if amount < 0:
+        raise ValueError("must not be negative")
+    return amount
+
+
+def _or_no_limit(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().casefold() == NO_LIMIT else value
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+    if isinstance(value, list | tuple):
+        return tuple(str(part) for part in value)
+    raise ValueError("must be a list, separated by commas")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("is not a time zone; name one like Europe/Vienna or UTC") from error
+    return value
+
+
+def _web_address(value: str) -> str:
+    is_good = False
+    parts = urlsplit("")
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        pass  # a bracket or a port that is none: said below
+    if not is_good or any(character.isspace() for character in value):
+        raise ValueError("must be an address that begins with https:// or http://")
+    if parts.query or parts.fragment:
+        raise ValueError("must not have a ? or # part")
+    return value.rstrip("/")
+
+
+def _secret_address(value: SecretStr) -> SecretStr:
+    return SecretStr(_web_address(value.get_secret_value()))
+
+
+def _database(value: SecretStr) -> SecretStr:
+    scheme = urlsplit(value.get_secret_value()).scheme
+    if scheme not in {"sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+psycopg"}:
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return value
+
+
+def _store(value: str) -> str:
+    if urlsplit(value).scheme not in {"file", "s3", "gs", "az"}:
+        raise ValueError("must begin with file:///, s3://, gs:// or az://")
+    return value
+
+
+Usd = Annotated[
+    Money,
+    PlainValidator(_money),
+    PlainSerializer(lambda amount: amount.to_usd(), return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+"""Dollars in, micro-dollars inside."""
+UsdLimit = Annotated[Usd | None, BeforeValidator(_or_no_limit)]
+CountLimit = Annotated[int | None, BeforeValidator(_or_no_limit)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Several, separated by commas (a list in TOML)."""
+AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+Zone = Annotated[str, AfterValidator(_zone)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+StoreUrl = Annotated[str, AfterValidator(_store)]

@@ -1,0 +1,1 @@
+"""Telemetry: what is logged and counted, and what never leaves in either."""

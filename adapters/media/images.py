@@ -240,7 +240,7 @@ def _encode(image: Image.Image, max_bytes: int, changes: list[str]) -> bytes:
         buffer = io.BytesIO()
         # Only pixels go in: no EXIF, no profile, no comment. Colours keep full resolution, the video halves them anyway.
         image.info = {}
-        image.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+        image.save(buffer, "JPEG", quality=quality, subsampling=0)
         if buffer.tell() <= max_bytes:
             if quality != _QUALITIES[0]:
                 changes.append(f"compressed to {buffer.tell() / 1e6:.1f} MB")

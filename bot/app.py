@@ -204,10 +204,10 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
     Raises a `ConfigurationError` in one sentence when the directory, the database or a provider cannot be used.
     """
     parts = parts or Parts()
-    if settings.database_url:
+    if settings.database_url or settings.engine == "procrastinate":
         raise ConfigurationError(
-            "REELBOT_DATABASE_URL is set, but this version keeps its SQLite database in REELBOT_DATA_DIR only; "
-            "unset it."
+            "This version keeps its SQLite database in REELBOT_DATA_DIR and runs the embedded engine only; "
+            "unset REELBOT_DATABASE_URL and REELBOT_ENGINE."
         )
     folder = data_directory.prepare(settings.data_dir)
     path = folder / DATABASE_FILE

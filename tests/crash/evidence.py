@@ -1,0 +1,131 @@
+"""Everything there is to judge a case by: the database, the judges' logs, and what people were told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.crash.stories import Story
+from tests.emulators.judging import read_journal
+
+Row = dict[str, Any]
+
+DATABASE = "data/reelbot.db"
+ACKS = "acks.log"
+PROVIDERS = ("judge", "backup")
+CHAT = "chat"
+
+_JSON_COLUMNS = {"output", "error", "details", "checkpoint"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Render:
+    """A job as a provider's books show it."""
+
+    provider: str
+    id: str
+    accepted: Row
+    status: str
+    kept: int
+    """Micro-USD it did not give back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Read once, when every patient is dead."""
+
+    story: Story
+    folder: Path
+    jobs: dict[str, Row]
+    submissions: dict[str, Row]
+    deliveries: dict[str, Row]
+    ledger: list[Row]
+    sums: dict[tuple[str, str], tuple[int, int]]
+    wishes: list[Row]
+    cards: dict[str, Row]
+    history: dict[str, list[Row]]
+    """Each job's events, oldest first."""
+    renders: list[Render]
+    provider_log: list[Row]
+    chat_log: list[Row]
+    acks: list[Row]
+
+    def posts(self, delivery: Row) -> list[Row]:
+        """What the chat shows of a delivery."""
+        filename = f"{delivery['job_id']}-{delivery['number']}.mp4"
+        return [entry for entry in self.chat_log if entry["event"] == "posted" and entry["filename"] == filename]
+
+    def entries(self, job_id: str) -> list[Row]:
+        """A job's ledger."""
+        return [entry for entry in self.ledger if entry["job_id"] == job_id]
+
+    def net(self, job_id: str) -> int:
+        """What a job counts for in every sum, in micro-USD."""
+        return sum(entry["delta_micro_usd"] for entry in self.entries(job_id))
+
+    def deeds_done(self, job_id: str) -> list[str]:
+        """Wishes of people that were acknowledged for this job."""
+        return [ack["did"] for ack in self.acks if ack.get("did") and ack["job_id"] == job_id and ack["said"] == "ok"]
+
+
+def read_evidence(folder: Path, story: Story) -> Evidence:
+    """Collect it; opening the database also recovers it, as any start would."""
+    with sqlite3.connect(folder / DATABASE) as connection:
+        connection.row_factory = sqlite3.Row
+
+        def rows(query: str) -> list[Row]:
+            return [_decoded(row) for row in connection.execute(query)]
+
+        history = defaultdict(list)
+        for event in rows("SELECT * FROM job_events ORDER BY id"):
+            history[event["job_id"]].append(event)
+        evidence = Evidence(
+            story=story,
+            folder=folder,
+            jobs={row["id"]: row for row in rows("SELECT * FROM jobs ORDER BY seq")},
+            submissions={row["attempt_id"]: row for row in rows("SELECT * FROM submissions")},
+            deliveries={row["id"]: row for row in rows("SELECT * FROM deliveries")},
+            ledger=rows("SELECT * FROM ledger ORDER BY id"),
+            sums={(r["scope"], r["period"]): (r["micro_usd"], r["jobs"]) for r in rows("SELECT * FROM ledger_sums")},
+            wishes=rows("SELECT * FROM wishes ORDER BY id"),
+            cards={row["job_id"]: row for row in rows("SELECT * FROM cards")},
+            history=dict(history),
+            renders=[render for name in PROVIDERS for render in _renders(folder, name)],
+            provider_log=[entry for name in PROVIDERS for entry in read_journal(folder / f"{name}.log")],
+            chat_log=list(read_journal(folder / f"{CHAT}.log")),
+            acks=list(read_journal(folder / ACKS)),
+        )
+    connection.close()
+    return evidence
+
+
+def _decoded(row: sqlite3.Row) -> Row:
+    return {
+        name: json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name]
+        for name in row.keys()  # noqa: SIM118  a Row iterates over values
+    }
+
+
+def _renders(folder: Path, name: str) -> list[Render]:
+    log = list(read_journal(folder / f"{name}.log"))
+    endings = {
+        entry["provider_job_id"]: entry for entry in log if entry["event"] in ("succeeded", "failed", "cancelled")
+    }
+    renders = []
+    for entry in log:
+        if entry["event"] == "accepted":
+            ending = endings.get(entry["provider_job_id"], {"event": "rendering", "kept": entry["billed"]})
+            renders.append(
+                Render(
+                    provider=name,
+                    id=entry["provider_job_id"],
+                    accepted=entry,
+                    status=ending["event"],
+                    kept=ending["kept"],
+                )
+            )
+    return renders

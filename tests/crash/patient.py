@@ -1,0 +1,238 @@
+"""The product in a process that can be killed at a named point.
+
+    python -m tests.crash.patient RUN.json
+
+composes the app with the judges' clients and fast timers, lets the people of the story ask, runs the engine until every
+job has ended or waits for a person, and prints what it saw as one JSON document. `tests.crash.stage` writes RUN.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+
+from adapters.engine import embedded
+from bot.app import App, Parts, open_app
+from bot.money.amount import Money
+from bot.ports import Capacity
+from bot.settings import Settings, load_settings
+from bot.tracker import breaker
+from bot.tracker.schedule import Times
+from storage.media_store import ObjectMediaStore
+from tests.crash import mutations
+from tests.crash.evidence import DATABASE
+from tests.crash.people import PLATFORM, WORKSPACE, People, describe
+from tests.crash.stories import Story
+from tests.fakes.judge_courier import JudgeCourier
+from tests.fakes.judge_provider import JudgeFetcher, JudgeProvider
+from tests.fakes.workshop import FakeWorkshop
+
+AT_THE_END = "end"
+PATIENCE_S = 20.0
+ANSWER_WITHIN_S = 0.4
+"""How long the judges' clients wait; `[hang]` lasts exactly so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """SIGKILL at the n-th time a point is reached, counted from 1."""
+
+    point: str
+    occurrence: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Everything a patient is told."""
+
+    folder: str
+    story: dict[str, Any]
+    ports: dict[str, int]
+    kill: Kill | None = None
+    mutation: str | None = None
+    report: str = ""
+    """A file for what it prints; empty for stdout."""
+
+    def to_json(self) -> str:
+        """As text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From text."""
+        plain = json.loads(text)
+        kill = plain.pop("kill")
+        return cls(kill=Kill(**kill) if kill else None, **plain)
+
+
+class Watcher:
+    """Told of every commit and every outside call; remembers them, and ends the process at the chosen one."""
+
+    def __init__(self, kill: Kill | None, wal: Path) -> None:
+        self._kill = kill
+        self._wal = wal
+        self._counts: Counter[str] = Counter()
+        self.marks: list[tuple[float, str, int]] = []
+        """When, what, and the size of the write-ahead log then."""
+
+    def __call__(self, point: str) -> None:
+        self._counts[point] += 1
+        if self._kill is not None and (point, self._counts[point]) == (self._kill.point, self._kill.occurrence):
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            wal_bytes = os.stat(self._wal).st_size
+        except FileNotFoundError:
+            wal_bytes = 0
+        self.marks.append((time.time(), point, wal_bytes))
+
+
+def hurry() -> None:
+    """Make the product's fixed waits short; what they mean stays the same."""
+    embedded.LISTEN_EVERY_S = 0.05
+    embedded.LINE_EVERY_S = 0.05
+    embedded.RECONCILE_EVERY_S = 0.2
+    embedded.AFTER_A_FAULT_S = 0.1
+    breaker.FIRST_REST = timedelta(seconds=0.1)
+    breaker.LONGEST_REST = timedelta(seconds=0.4)
+
+
+def times_for(story: Story) -> Times:
+    """A day in a second."""
+    return Times(
+        resolve_after=timedelta(0),
+        lookups=tuple(timedelta(seconds=seconds) for seconds in (0.03, 0.08, 0.15, 0.25)),
+        poll_fastest=timedelta(seconds=0.01),
+        poll_slowest=timedelta(seconds=0.03),
+        render_within=timedelta(seconds=story.render_within_s),
+        retry_first=timedelta(seconds=0.02),
+        retry_longest=timedelta(seconds=0.1),
+        throttle_wait=timedelta(seconds=0.1),
+        call_timeout_s=5.0,
+        transfer_timeout_s=5.0,
+    )
+
+
+def settings_for(folder: Path, story: Story) -> Settings:
+    """The data directory of the case, and the story's limits."""
+    limits = {
+        "user_daily_usd": story.user_daily_micro_usd,
+        "workspace_monthly_usd": story.workspace_monthly_micro_usd,
+        "installation_monthly_usd": story.installation_monthly_micro_usd,
+    }
+    overrides: dict[str, object] = {f"limits.{name}": Money(amount).to_usd() for name, amount in limits.items()}
+    overrides |= {
+        "limits.user_daily_jobs": str(story.user_daily_jobs),
+        "data_dir": str(folder / "data"),
+        "allowed_workspaces": f"{PLATFORM}:{WORKSPACE}",
+    }
+    return load_settings(overrides, environ={"HOME": str(folder)}, cwd=folder)
+
+
+def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
+    """The judges' clients in the place of everything outside."""
+    capacity = Capacity(max_concurrent=story.max_concurrent)
+    provider = mutations.provider_class(run.mutation)
+    courier = mutations.courier_class(run.mutation)
+    store = ObjectMediaStore((Path(run.folder) / "data" / "media").as_uri())
+    clients: dict[str, JudgeProvider] = {
+        name: provider(run.ports[name], name=name, capacity=capacity, timeout_s=ANSWER_WITHIN_S)
+        for name in ("judge", "backup")
+    }
+    chat: JudgeCourier = courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
+    return Parts(
+        providers=dict(clients),
+        couriers={PLATFORM: chat},
+        workshop=FakeWorkshop(),
+        fetchers={"judge": JudgeFetcher(run.ports)},
+        times=times_for(story),
+        watch=watcher,
+    )
+
+
+async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
+    """Run the engine until nothing is left to do, or until patience is at its end."""
+    folder = Path(run.folder)
+    async with open_app(settings_for(folder, story), parts_for(run, story, watcher)) as app:
+        people = People(app, story, folder)
+        async with app.run_engine("run"):
+            settled = await _live_through(people, story)
+        jobs = {key: describe(await people.job(job_id)) for key, job_id in people.jobs.items()}
+        # The last moment before a clean end: whoever is killed here leaves an unfolded write-ahead log.
+        watcher(AT_THE_END)
+    points = [point for _, point, _ in watcher.marks]
+    return {"settled": settled, "jobs": jobs, "points": points, "marks": watcher.marks}
+
+
+async def _live_through(people: People, story: Story) -> bool:
+    deeds = {repr(deed): asyncio.create_task(people.do(deed)) for deed in story.deeds}
+    await asyncio.gather(*(people.ask(ask) for ask in story.asks))
+    deadline, quiet_since = time.monotonic() + PATIENCE_S, None
+    try:
+        while time.monotonic() < deadline:
+            pending = {name for name, task in deeds.items() if not task.done()}
+            if not await people.are_done(pending):
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= story.quiet_s:
+                return True
+            await asyncio.sleep(0.01)
+        return False
+    finally:
+        for task in deeds.values():
+            task.cancel()
+        for failed in await asyncio.gather(*deeds.values(), return_exceptions=True):
+            if isinstance(failed, Exception):
+                raise failed
+
+
+def perform(run: Run) -> None:
+    """Live, and say what happened. What goes wrong in the product's own logs goes to `patient.log` in the folder."""
+    _log_to(Path(run.folder) / "patient.log")
+    hurry()
+    story = Story.from_json(json.dumps(run.story))
+    watcher = Watcher(run.kill, Path(run.folder) / f"{DATABASE}-wal")
+    with mutations.applied(run.mutation):
+        report = asyncio.run(live(run, story, watcher))
+    if run.report:
+        Path(run.report).write_text(json.dumps(report))
+    else:
+        print(json.dumps({name: value for name, value in report.items() if name != "marks"}))
+
+
+def _log_to(path: Path) -> None:
+    file = path.open("a")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=file),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
+
+
+def main() -> None:
+    perform(Run.from_json(Path(sys.argv[1]).read_text()))
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["App", "Kill", "Run", "perform"]

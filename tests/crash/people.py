@@ -1,0 +1,131 @@
+"""The people of a story: they ask, they press buttons, and they remember what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from bot.app import App
+from bot.errors import ReelbotError
+from bot.jobs.actions import Presser
+from bot.jobs.model import Asset, InputRef, Job, JobRequest, RenderSettings, Requester, WishKind
+from bot.jobs.states import State
+from tests.crash.evidence import ACKS
+from tests.crash.stories import Ask, Deed, Story
+from tests.emulators.judge_chat import PICTURE_MAGIC
+from tests.emulators.judging import Journal, read_journal
+
+PLATFORM = "judge"
+WORKSPACE = "team"
+LOOK_EVERY_S = 0.005
+
+
+class People:
+    """Everybody in a story. What they were told is on the disk before anything else happens."""
+
+    def __init__(self, app: App, story: Story, folder: Path) -> None:
+        self._app = app
+        self._story = story
+        self._folder = folder
+        self._done = {entry["deed"] for entry in read_journal(folder / ACKS) if "deed" in entry}
+        self._memory = Journal(folder / ACKS, "people")
+        self.jobs: dict[str, str] = {}
+        """Ask → job id, as far as the answer was yes."""
+
+    async def ask(self, ask: Ask) -> None:
+        """Ask, always under the same key: as a platform that delivers an event again does."""
+        try:
+            job, is_new = await self._accept(ask)
+        except ReelbotError as error:
+            self._memory.write("ack", ask=ask.key, said=error.code)
+            return
+        self._memory.write("ack", ask=ask.key, said="ok", job_id=job.id, is_new=is_new)
+        self.jobs[ask.key] = job.id
+
+    async def _accept(self, ask: Ask) -> tuple[Job, bool]:
+        front_desk = self._app.service.front_desk
+        model = front_desk.model("judge", None)
+        image = InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
+        assets: tuple[tuple[str, Asset], ...] = ()
+        if not ask.attached:
+            picture = self._folder / f"picture-{ask.key}"
+            picture.write_bytes(PICTURE_MAGIC + ask.key.encode())
+            taken = await self._app.service.take_picture(picture, model, filename="picture.png")
+            image, assets = taken.ref, taken.assets
+        request = JobRequest(
+            requester=Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place),
+            request_key=f"judge:m:{ask.key}",
+            prompt=ask.prompt,
+            provider=model.provider,
+            model=model.slug,
+            image=image,
+            settings=RenderSettings(duration_s=ask.duration_s, resolution=ask.resolution),
+        )
+        return await front_desk.accept(request, assets)
+
+    async def do(self, deed: Deed) -> None:
+        """Wait for the right moment and press the button once; a moment that cannot come any more is let go."""
+        name = f"{deed.do} {deed.key} at {deed.at}"
+        if name in self._done:
+            return
+        job_id = await self._once_it_stands(deed)
+        try:
+            await self._press(deed, job_id)
+        except ReelbotError as error:
+            self._memory.write("ack", deed=name, did=deed.do, job_id=job_id, said=error.code)
+        else:
+            self._memory.write("ack", deed=name, did=deed.do, job_id=job_id, said="ok")
+
+    async def _once_it_stands(self, deed: Deed) -> str:
+        while True:
+            job_id = self.jobs.get(deed.key)
+            if job_id is not None and (await self.job(job_id)).state is State(deed.at):
+                return job_id
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _press(self, deed: Deed, job_id: str) -> None:
+        actions = self._app.service.actions
+        user = next(ask.user for ask in self._story.asks if ask.key == deed.key)
+        presser = Presser(person=f"{PLATFORM}:{WORKSPACE}:{user}")
+        match deed.do:
+            case "cancel":
+                await actions.cancel(job_id, presser)
+            case "confirm":
+                await actions.confirm(job_id, presser)
+            case "resend":
+                await actions.resend(job_id, presser)
+            case "resolve-lost" | "resolve-submitted":
+                operator = Presser(person="cli:local", is_operator=True)
+                await actions.resolve(job_id, operator, decision=deed.do.removeprefix("resolve-"))
+            case other:
+                raise AssertionError(f"nobody knows how to {other}")
+
+    async def job(self, job_id: str) -> Job:
+        """As it stands."""
+        job = await self._app.stores.jobs.load(job_id)
+        assert job is not None, f"job {job_id} is gone"
+        return job
+
+    async def are_done(self, pending: set[str]) -> bool:
+        """Whether every job has ended or waits for somebody who is not coming."""
+        for key, job_id in self.jobs.items():
+            job = await self.job(job_id)
+            if not await self._rests(job):
+                return False
+            if any(deed.key == key and deed.at == job.state for deed in self._story.deeds if repr(deed) in pending):
+                return False
+        return True
+
+    async def _rests(self, job: Job) -> bool:
+        wishes = await self._app.stores.wishes.waiting(job.id)
+        if job.state is State.UNCONFIRMED:
+            submission = await self._app.stores.submissions.load(job.attempt_id or "")
+            looked_enough = submission is not None and submission.lookups >= len(self._app.desk.times.lookups)
+            return looked_enough and all(wish.kind is WishKind.CANCEL for wish in wishes)
+        return (job.is_final or job.state is State.QUOTED) and not wishes
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """For reports."""
+    return {"state": job.state.value, "note": job.note, "error": job.error.code if job.error else None}

@@ -1,0 +1,161 @@
+"""One case: judges that outlive everything, a data directory, and patients one after the other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tests.crash.assertions import check
+from tests.crash.evidence import CHAT, PROVIDERS, read_evidence
+from tests.crash.patient import PATIENCE_S, Kill, Run
+from tests.crash.stories import Story
+from tests.emulators.processes import ROOT
+
+MOST_STARTS = 20
+"""Patients that die unasked before the case is called hopeless."""
+
+
+class Zygote:
+    """The warm process that forks (see `tests.crash.zygote`); one serves any number of cases, one after the other."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.crash.zygote"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps(request).encode() + b"\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise RuntimeError("the zygote died")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        """End it, and with it all that is left of its children."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one patient ended."""
+
+    status: int
+    """Exit status; -9 for SIGKILL."""
+    report: dict[str, Any] | None = None
+
+    @property
+    def was_killed(self) -> bool:
+        return self.status == -signal.SIGKILL
+
+
+@dataclass
+class Stage:
+    """A folder with judges in it."""
+
+    zygote: Zygote
+    folder: Path
+    story: Story
+    ports: dict[str, int] = field(default_factory=dict)
+    _judges: list[int] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Start the judges; they take up their logs where these end."""
+        for name in (*PROVIDERS, CHAT):
+            module = "judge_chat" if name == CHAT else "judge_provider"
+            files = {"--log": f"{name}.log", "--port-file": f"{name}.port"}
+            (self.folder / f"{name}.port").unlink(missing_ok=True)
+            arguments = [
+                "--name",
+                name,
+                *(part for flag, file in files.items() for part in (flag, str(self.folder / file))),
+            ]
+            self._judges.append(self.zygote.ask(judge=module, arguments=arguments)["pid"])
+        for name in (*PROVIDERS, CHAT):
+            self.ports[name] = _port_in(self.folder / f"{name}.port")
+
+    def close(self) -> None:
+        """End the judges; their logs stay."""
+        for pid in self._judges:
+            self.zygote.ask(kill=pid)
+        self._judges.clear()
+
+    def run(self, *, kill: Kill | None = None, after_s: float | None = None, mutation: str | None = None) -> Outcome:
+        """Start one patient, and wait until it ends by itself, by its kill point, or by SIGKILL after some seconds."""
+        path, report = self.folder / "run.json", self.folder / "report.json"
+        report.unlink(missing_ok=True)
+        story = json.loads(self.story.to_json())
+        run = Run(
+            folder=str(self.folder), story=story, ports=self.ports, kill=kill, mutation=mutation, report=str(report)
+        )
+        path.write_text(run.to_json())
+        pid = self.zygote.ask(patient=str(path))["pid"]
+        patience = after_s if after_s is not None else PATIENCE_S + 20
+        status = self.zygote.ask(wait=pid, for_s=patience)["status"]
+        if status is None:
+            self.zygote.ask(kill=pid)
+            if after_s is None:
+                raise RuntimeError(f"the patient in {self.folder} hangs")
+            status = -signal.SIGKILL
+        return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
+
+    def run_to_the_end(self, *, mutation: str | None = None) -> list[str]:
+        """Start the last patient, and return every broken promise."""
+        outcome = self.run(mutation=mutation)
+        if outcome.status != 0 or outcome.report is None:
+            return [f"the last patient ended with {outcome.status}; see {self.folder / 'patient.log'}"]
+        findings = check(read_evidence(self.folder, self.story))
+        if not outcome.report["settled"]:
+            findings.append(f"lost: not everything came to an end: {outcome.report['jobs']}")
+        return findings
+
+
+@contextmanager
+def staged(zygote: Zygote, folder: Path, story: Story) -> Iterator[Stage]:
+    """A stage with running judges in an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with reopened(zygote, folder, story) as stage:
+        yield stage
+
+
+@contextmanager
+def reopened(zygote: Zygote, folder: Path, story: Story) -> Iterator[Stage]:
+    """A stage in a folder that has a past."""
+    stage = Stage(zygote=zygote, folder=folder, story=story)
+    try:
+        stage.open()
+        yield stage
+    finally:
+        stage.close()
+
+
+def _port_in(path: Path) -> int:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no judge wrote {path}")
+        time.sleep(0.001)
+    return int(path.read_text())

@@ -116,12 +116,13 @@ class LocalProvider:
             return Unknown(reason="This is no render of ours.")
         self._reap()
         folder = self._folder(provider_job_id)
+        if folder.is_cancelled():
+            # Before the result: a clip that was finished in the same moment must not turn the answer round.
+            return Cancelled(charged=FREE)
         if folder.result.exists():
             return Succeeded(url=folder.result.resolve().as_uri(), price=FREE)
         if not folder.exists():
             return Unknown(reason="There is no such render here.")
-        if folder.is_cancelled():
-            return Cancelled(charged=FREE)
         failure = folder.failure() or self._failures.get(provider_job_id)
         if failure is not None:
             return Failed(code=failure.code, message=failure.message, charged=FREE)
@@ -137,7 +138,7 @@ class LocalProvider:
         return NotThere()
 
     async def cancel(self, provider_job_id: str) -> bool:
-        """Stop the render; settled when this returns. False when it had already ended, or was never here."""
+        """Stop the render for good. False when it had already ended, or was never here."""
         folder = self._folder(provider_job_id)
         if not _is_id(provider_job_id) or not folder.exists() or folder.result.exists():
             return False
@@ -147,7 +148,7 @@ class LocalProvider:
         process = self._running.pop(provider_job_id, None)
         if process is not None:
             await asyncio.to_thread(_stop, process)
-        return folder.is_cancelled() and not folder.result.exists()
+        return folder.is_cancelled()
 
     async def balance(self) -> Money | None:
         """There is no account."""

@@ -90,5 +90,7 @@ class Service:
         """How every scope that this person's next job counts in stands."""
         standings = await self.stores.ledger.standings(requester)
         own = user_scope(requester)
-        shown = [each for each in standings if each.limit_usd is not None or each.limit_jobs is not None or each.scope == own]
+        shown = [
+            each for each in standings if each.limit_usd is not None or each.limit_jobs is not None or each.scope == own
+        ]
         return {"scopes": [standing_as_json(each) for each in shown]}

@@ -71,7 +71,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A consistent view that blocks nobody."""
-        with _translated(self.path):
+        with _Translated(self.path):
             async with self._readers.connect() as connection:
                 yield connection
 
@@ -82,7 +82,7 @@ class Database:
         `name` says what is being written, for the watcher. Never await a network inside: every writer waits for you.
         Raises `DiskFull` when there was no room (nothing was written) and `DatabaseCorrupt` when the file is damaged.
         """
-        with _translated(self.path):
+        with _Translated(self.path):
             async with self._writing, self._writer.connect() as connection:
                 transaction = await connection.begin()
                 try:
@@ -106,7 +106,7 @@ class Database:
         await self._writer.dispose()
 
 
-class _translated:
+class _Translated:
     """Turns the driver's errors that an operator can act on into ours."""
 
     def __init__(self, path: Path) -> None:
@@ -125,6 +125,14 @@ class _translated:
             raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
         if "malformed" in text or "not a database" in text:
             raise DatabaseCorrupt(corruption_sentence(self._path)) from error
+
+
+def new_row_id(inserted: sa.CursorResult[Any]) -> int:
+    """The number the database gave to the row just inserted."""
+    key = inserted.inserted_primary_key
+    if key is None:
+        raise ValueError("that statement inserted no row")
+    return int(key[0])
 
 
 def corruption_sentence(path: Path) -> str:

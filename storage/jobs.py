@@ -20,7 +20,7 @@ from bot.jobs.states import FINAL, State, require
 from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
-from storage.database import Database
+from storage.database import Database, new_row_id
 from storage.history import index_job
 from storage.ledger import Ledger
 from storage.rows import event_from_row, job_columns, job_from_row
@@ -65,7 +65,7 @@ class Jobs:
             inserted = await connection.execute(_jobs.insert().values(row))
             for role, asset in assets:
                 await _refer(connection, row["id"], role, asset)
-            await index_job(connection, inserted.inserted_primary_key[0], row)
+            await index_job(connection, new_row_id(inserted), row)
             await _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
             saved = await connection.execute(sa.select(_jobs).where(_jobs.c.id == row["id"]))
             return job_from_row(saved.mappings().one()), True

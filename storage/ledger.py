@@ -30,7 +30,7 @@ from bot.money.ledger import (
 from bot.money.limits import Standing, require_room
 from bot.ports import Clock
 from storage import tables
-from storage.database import Database
+from storage.database import Database, new_row_id
 from storage.limits import Limits
 
 _ledger = tables.ledger
@@ -68,12 +68,12 @@ class Ledger:
                 hold_id=job.hold_id,
             )  # fmt: skip
             return
-        booking = await _last_booking(connection, job.id)
+        last = await _last_booking(connection, job.id)
         booked = await _booked(connection, job.id)
         missing = Money(amount - booked)
-        if missing and booking is not None:
+        if missing and last is not None:
             await _write(
-                connection, job.id, EntryKind.CORRECTION, missing, correction_delta(missing), booking, now,
+                connection, job.id, EntryKind.CORRECTION, missing, correction_delta(missing), last, now,
                 reason="proof of a charge that arrived late",
             )  # fmt: skip
 
@@ -175,7 +175,7 @@ async def _write(
             at=now,
         )
     )
-    entry_id = int(inserted.inserted_primary_key[0])
+    entry_id = new_row_id(inserted)
     if delta.money or delta.jobs:
         await connection.execute(
             sa.text(

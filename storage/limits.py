@@ -60,7 +60,7 @@ class Limits:
         """Every stored rule."""
         async with self._database.read() as connection:
             rows = await connection.execute(sa.select(_limits).order_by(_limits.c.scope, _limits.c.period))
-            return [_from_row(row) for row in rows]
+            return [_from_row(row) for row in rows.mappings()]
 
     def defaults(self) -> list[Limit]:
         """The settings' own figures, in force where nothing is stored."""
@@ -85,7 +85,7 @@ class Limits:
         roles = role_scopes(requester)
         asked = [INSTALLATION, workspace, user, "user:default", *roles] + ([channel] if channel else [])
         found = await connection.execute(sa.select(_limits).where(_limits.c.scope.in_(asked)))
-        rules = {(limit.scope, limit.period): limit for limit in map(_from_row, found)}
+        rules = {(limit.scope, limit.period): limit for limit in map(_from_row, found.mappings())}
         zone = await self.zone(connection, requester, installation_zone)
 
         def find(scope: str, period: Period) -> Limit | None:
@@ -129,8 +129,8 @@ def _pot(find: Callable[[str, Period], Limit | None], period: Period, scope: str
     )
 
 
-def _from_row(row: sa.Row[tuple[object, ...]]) -> Limit:
-    values = row._mapping
+def _from_row(row: sa.RowMapping) -> Limit:
+    values = row
     return Limit(
         scope=values["scope"], period=Period(values["period"]), micro_usd=values["micro_usd"], jobs=values["jobs"]
     )

@@ -199,11 +199,11 @@ async def _next_in_line(
     if not queued:
         return []
     running = await connection.execute(
-        sa.select(_jobs.c.person, sa.func.count())
+        sa.select(_jobs.c.person, sa.func.count().label("running"))
         .where(_jobs.c.state.in_([state.value for state in RUNNING]))
         .group_by(_jobs.c.person)
     )
-    counts = {person: count for person, count in running}
+    counts = {row.person: int(row.running) for row in running}
     return next_in_line(queued, counts, room=room, person_concurrent=person_concurrent, now=now)
 
 

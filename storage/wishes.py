@@ -10,7 +10,7 @@ from bot.ids import JobId
 from bot.jobs.model import Wish, WishKind
 from bot.ports import Clock
 from storage import tables
-from storage.database import Database
+from storage.database import Database, new_row_id
 from storage.rows import wish_from_row
 
 _wishes = tables.wishes
@@ -31,7 +31,7 @@ class Wishes:
                     job_id=job_id, kind=kind.value, by=by, at=self._clock.now(), details=details or {}
                 )
             )
-            return int(inserted.inserted_primary_key[0])
+            return new_row_id(inserted)
 
     async def waiting(self, job_id: JobId) -> list[Wish]:
         """Wishes not answered yet, oldest first."""

@@ -12,8 +12,8 @@ import structlog
 
 from bot.cards.card import card
 from bot.jobs.model import Job
-from bot.tracker.desk import Desk
 from bot.ports import MessageRef
+from bot.tracker.desk import Desk
 
 log = structlog.get_logger(__name__)
 

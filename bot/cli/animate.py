@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -18,8 +18,11 @@ from bot.cli.output import say, show, show_error
 if TYPE_CHECKING:
     from bot.app import App
     from bot.jobs.model import Job, JobRequest
+    from bot.service import Picture
 
 LOOK_EVERY_S = 0.2
+
+Update = Callable[[str, float | None, str | None], None]
 
 
 async def animate(
@@ -98,7 +101,17 @@ async def animate(
         return await report(app, job, out, as_json=json)
 
 
-async def _request(app: App, image: Path, prompt: str, provider, model, flags, *, confirmed):  # type: ignore[no-untyped-def]  # see animate
+async def _request(
+    app: App,
+    image: Path,
+    prompt: str,
+    provider: str | None,
+    model: str | None,
+    flags: Mapping[str, Any],
+    *,
+    confirmed: bool,
+) -> tuple[JobRequest, Picture]:
+    """The request the words and flags mean, with its picture kept."""
     from bot.cli.session import ME
     from bot.jobs.model import JobRequest
     from bot.jobs.options import combine
@@ -167,7 +180,7 @@ async def _decide(app: App, job: Job, *, ask: bool) -> None:
 
 
 @contextlib.contextmanager
-def _progress(*, enabled: bool):  # type: ignore[no-untyped-def]  # a context manager over a local function
+def _progress(*, enabled: bool) -> Iterator[Update]:
     if not enabled:
         yield lambda _headline, _progress, _note: None
         return
@@ -186,6 +199,7 @@ def _progress(*, enabled: bool):  # type: ignore[no-untyped-def]  # a context ma
 
 
 async def report(app: App, job: Job, out: Path | None, *, as_json: bool) -> int:
+    """Say how a job ended, and where its clip is; returns the exit code."""
     from bot.cards.messages import price_line
     from bot.errors import DiskFull
     from bot.jobs.states import State
@@ -220,5 +234,3 @@ async def report(app: App, job: Job, out: Path | None, *, as_json: bool) -> int:
     else:
         show_error(code, f"{message} (job {job.id})", as_json=False)
     return exit_code
-
-

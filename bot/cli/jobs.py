@@ -88,9 +88,7 @@ async def history(
         raise BadPrompt(f"There is no state {state!r}; the states are {', '.join(State)}.")
     async with session() as app:
         chosen = State(state) if state else None
-        page = await app.stores.history.page(
-            q=" ".join(words), person=user, state=chosen, limit=limit, cursor=cursor
-        )
+        page = await app.stores.history.page(q=" ".join(words), person=user, state=chosen, limit=limit, cursor=cursor)
         documents = [await app.service.describe(each) for each in page.jobs]
         text = _list(page.jobs) or "Nothing found."
         if page.next_cursor:
@@ -140,9 +138,7 @@ async def resolve(
     from bot.cli.session import OPERATOR, session
 
     async with session() as app:
-        wished = await app.service.actions.resolve(
-            id, OPERATOR, decision=decision, provider_job_id=provider_job_id
-        )
+        wished = await app.service.actions.resolve(id, OPERATOR, decision=decision, provider_job_id=provider_job_id)
         await _show_after(app, wished, as_json=json)
     return 0
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from bot.cli.output import show, table
+
+if TYPE_CHECKING:
+    from bot.jobs.model import Requester
 
 Flag = Annotated[bool, Parameter(negative=())]
 
@@ -120,7 +123,7 @@ async def limits_remove(scope: str, *, json: Flag = False) -> int:
     return 0
 
 
-def requester_of(person: str):  # type: ignore[no-untyped-def]  # Requester; imported late to keep --help light
+def requester_of(person: str) -> Requester:
     """The requester behind a person's name, like discord:1:7."""
     from bot.errors import BadPrompt
     from bot.jobs.model import OPERATORS_OWN, Requester

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from bot.cli.output import show, table
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 Flag = Annotated[bool, Parameter(negative=())]
 EVERY_PROVIDER = "*"
@@ -52,7 +55,7 @@ async def resume(provider: str | None = None, *, json: Flag = False) -> int:
     return 0
 
 
-def _known(app, provider):  # type: ignore[no-untyped-def]  # App and str | None; imported late to keep --help light
+def _known(app: App, provider: str | None) -> str:
     from bot.errors import BadPrompt
 
     if provider is None:

@@ -14,6 +14,7 @@ from bot.cli.output import say, show
 
 if TYPE_CHECKING:
     from bot.app import App
+    from bot.jobs.model import Job
 
 Flag = Annotated[bool, Parameter(negative=())]
 ROLES = ("web", "worker")
@@ -80,10 +81,10 @@ def _roles(roles: str) -> frozenset[str]:
     chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
     later = chosen & set(LATER_ROLES)
     if later:
-        raise BadPrompt(f"The role {sorted(later)[0]} is not part of this version; there is: {', '.join(ROLES)}.")
+        raise BadPrompt(f"The role {min(later)} is not part of this version; there is: {', '.join(ROLES)}.")
     unknown = chosen - set(ROLES)
     if unknown or not chosen:
-        raise BadPrompt(f"I do not know the role {sorted(unknown)[0] if unknown else ''!r}; there is: {', '.join(ROLES)}.")
+        raise BadPrompt(f"I do not know the role {min(unknown, default='')!r}; there is: {', '.join(ROLES)}.")
     return chosen
 
 
@@ -100,7 +101,7 @@ def _draw_sample(folder: Path) -> Path:
     return sample
 
 
-async def _ask_for_sample(app: App, sample: Path):  # type: ignore[no-untyped-def]  # Job; imported late
+async def _ask_for_sample(app: App, sample: Path) -> Job:
     from bot.cli.session import ME
     from bot.jobs.model import JobRequest
 

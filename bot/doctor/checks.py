@@ -66,7 +66,9 @@ async def _database(app: App) -> Finding:
     if fault is None:
         return Finding(id="database", status="ok", what="the database is intact")
     fix = "Stop Reelbot and put the newest file of the data directory's `backups` in its place."
-    return Finding(id="database", status="fail", what=f"the database is damaged: {fault}", why="Jobs may be lost.", fix=fix)
+    return Finding(
+        id="database", status="fail", what=f"the database is damaged: {fault}", why="Jobs may be lost.", fix=fix
+    )
 
 
 async def _ledger(app: App) -> Finding:
@@ -100,7 +102,9 @@ async def _provider(app: App, name: str) -> Finding:
     try:
         balance = await provider.balance()
     except ReelbotError as error:
-        return Finding(id=key, status="warn", what=str(error), why="Its jobs wait in line.", fix="Check key and network.")
+        return Finding(
+            id=key, status="warn", what=str(error), why="Its jobs wait in line.", fix="Check key and network."
+        )
     left = f"; {balance} are left" if balance is not None else ""
     return Finding(id=key, status="ok", what=f"{name} is ready{left}")
 

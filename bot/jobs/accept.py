@@ -27,7 +27,9 @@ class FrontDesk:
 
     def model(self, provider: str | None, model: str | None) -> Model:
         """The catalogue entry asked for, by provider, slug, both or neither. `BadPrompt` names what there is."""
-        return choose_model(list(self._providers.values()), provider=provider, model=model, default_provider=self._default)
+        return choose_model(
+            list(self._providers.values()), provider=provider, model=model, default_provider=self._default
+        )
 
     async def accept(self, request: JobRequest, assets: Sequence[tuple[str, Asset]] = ()) -> tuple[Job, bool]:
         """Check a request and write its row; returns the job and whether it is new.

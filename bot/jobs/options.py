@@ -35,4 +35,3 @@ def combine(model: Model, words: Words, fields: Mapping[str, Any]) -> RenderSett
         camera=chosen["camera"],
         motion=chosen["motion"],
     )
-

@@ -49,12 +49,12 @@ class Health:
     def after_failure(self, now: datetime, reason: str) -> Health:
         """A create provably did not get through, for a passing reason."""
         counted = replace(self, failures=self.failures + 1, reason=reason)
-        return counted._open(now) if counted.failures >= FAILURES_TO_OPEN else counted
+        return opened(counted, now) if counted.failures >= FAILURES_TO_OPEN else counted
 
     def after_ambiguous(self, now: datetime, reason: str) -> Health:
         """Nobody knows whether a create was taken."""
         counted = replace(self, ambiguous=self.ambiguous + 1, reason=reason)
-        return counted._open(now) if counted.ambiguous >= AMBIGUOUS_TO_OPEN else counted
+        return opened(counted, now) if counted.ambiguous >= AMBIGUOUS_TO_OPEN else counted
 
     def after_throttle(self, now: datetime, wait: timedelta, reason: str) -> Health:
         """The account's rate limit: nobody tries again before it lifts."""
@@ -64,8 +64,10 @@ class Health:
         """The free request that begins half-open: answered, creates go on one at a time; else it rests longer."""
         if answered:
             return replace(self, open_until=None, failures=0, ambiguous=min(self.ambiguous, 1))
-        return self._open(now)
+        return opened(self, now)
 
-    def _open(self, now: datetime) -> Health:
-        rest = min(FIRST_REST * 2**self.opened, LONGEST_REST)
-        return replace(self, opened=min(self.opened + 1, 10), open_until=now + rest)
+
+def opened(health: Health, now: datetime) -> Health:
+    """Resting from now on, longer each time in a row."""
+    rest = min(FIRST_REST * 2**health.opened, LONGEST_REST)
+    return replace(health, opened=min(health.opened + 1, 10), open_until=now + rest)

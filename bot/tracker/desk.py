@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from bot.errors import BadPrompt
@@ -65,19 +65,17 @@ class Desk:
         """What the job costs today."""
         return self.model(job).price.price(duration_s=job.settings.duration_s, resolution=job.settings.resolution)
 
-    def retry(
-        self, job: Job, why: str, *, asked_s: float | None = None, longest: timedelta | None = None, **changes: object
-    ) -> Move:
+    def retry(self, job: Job, why: str, *, asked_s: float | None = None) -> Move:
         """Stay in the state, and try again later: exponential, jittered, the reason on the card."""
         wait = backoff(
             job.tries,
             first=self.times.retry_first,
-            longest=longest or self.times.retry_longest,
+            longest=self.times.retry_longest,
             asked_s=asked_s,
             rng=self.rng,
         )
         later = {"tries": job.tries + 1, "next_at": self.clock.now() + wait, "note": why}
-        return Move(job=job, to=job.state, changes=later | changes)
+        return Move(job=job, to=job.state, changes=later)
 
 
 def first_of(wishes: Sequence[Wish], *kinds: WishKind) -> Wish | None:

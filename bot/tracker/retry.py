@@ -16,7 +16,8 @@ def backoff(
 
     `asked_s` is what the other side asked for (`Retry-After`): obeyed, never shortened, capped at 15 minutes.
     """
-    wait = min(first * 2 ** min(tries, 20), longest) * (0.8 + 0.4 * (rng or random).random())
+    jitter = 0.8 + 0.4 * (rng.random() if rng else random.random())
+    wait: timedelta = min(first * 2 ** min(tries, 20), longest) * jitter
     if asked_s is not None:
         return max(wait, min(timedelta(seconds=max(0.0, asked_s)), LONGEST_RETRY_AFTER))
     return wait

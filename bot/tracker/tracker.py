@@ -55,7 +55,6 @@ class Tracker:
         `turn`: the engine found that it is this job's turn at its provider. A job somebody else moved is loaded afresh,
         with its facts, and gone on with from there.
         """
-        wait = Wait()
         for _ in range(MOST_STEPS):
             job = await self.desk.stores.jobs.load(job_id)
             if job is None:
@@ -70,16 +69,17 @@ class Tracker:
                 if owner is None or owner.epoch != job.epoch:
                     return Wait()
                 continue
-            if moved.state is not job.state:
+            stayed = moved.state is job.state
+            if not stayed:
                 turn = False
                 log.info("job.moved", job_id=job_id, state=moved.state.value, was=job.state.value)
             self._changed(moved)
             if job.state is State.FETCHING and moved.output is not None:
                 await self._tidy_up(job)
-            if moved.state is job.state and moved.next_at is not None:
+            if stayed and moved.next_at is not None:
                 return Wait(until=moved.next_at, for_turn=moved.state is State.QUEUED)
         log.error("job.runs_in_circles", job_id=job_id)
-        return Wait(until=self.desk.clock.now() + self.desk.times.retry_longest) if not wait.until else wait
+        return Wait(until=self.desk.clock.now() + self.desk.times.retry_longest)
 
     async def _next(self, job: Job, *, turn: bool) -> Next:
         now, times = self.desk.clock.now(), self.desk.times
@@ -124,9 +124,7 @@ class Tracker:
                 continue
             try:
                 finding = provider.find(submission)
-                found = await self.desk.outside.call(
-                    "provider.find", finding, timeout_s=self.desk.times.call_timeout_s
-                )
+                found = await self.desk.outside.call("provider.find", finding, timeout_s=self.desk.times.call_timeout_s)
             except Exception:
                 # A look-up that fails is no reason to stop looking for the others.
                 log.warning("reconcile.failed", job_id=submission.job_id, exc_info=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import context
 
@@ -12,7 +14,7 @@ engine = sa.create_engine(f"sqlite:///{path}")
 
 
 @sa.event.listens_for(engine, "connect")
-def set_up(connection, _record):  # type: ignore[no-untyped-def]  # the driver's own connection type
+def set_up(connection: Any, _record: Any) -> None:
     """We begin transactions ourselves, so that a failed migration leaves nothing behind."""
     connection.isolation_level = None
     connection.execute("PRAGMA busy_timeout = 10000")
@@ -21,7 +23,7 @@ def set_up(connection, _record):  # type: ignore[no-untyped-def]  # the driver's
 
 
 @sa.event.listens_for(engine, "begin")
-def begin(connection):  # type: ignore[no-untyped-def]  # as above
+def begin(connection: sa.Connection) -> None:
     """Immediate: two processes starting at once upgrade one after the other."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 

@@ -84,9 +84,7 @@ def create_web(service: Service, sign_in: SignIn, readiness: Readiness, *, uploa
         return FileResponse(STUDIO / "index.html", media_type="text/html; charset=utf-8")
 
     for name, kind in (("studio.css", "text/css"), ("studio.js", "text/javascript")):
-        app.add_api_route(
-            f"/{name}", _file(STUDIO / name, kind), include_in_schema=False, dependencies=signed_in
-        )
+        app.add_api_route(f"/{name}", _file(STUDIO / name, kind), include_in_schema=False, dependencies=signed_in)
     return app
 
 

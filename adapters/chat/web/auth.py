@@ -19,7 +19,7 @@ from pathlib import Path
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-TOKEN_FILE = "admin-token"
+ADMIN_FILE = "admin-token"
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 
 
@@ -52,7 +52,7 @@ def sign_in_rule(*, host: str, public_url: str | None, admin_token: str | None, 
         return SignIn(token=admin_token)
     if is_loopback(host) and not public_url:
         return SignIn(token=None)
-    path = data_dir / TOKEN_FILE
+    path = data_dir / ADMIN_FILE
     if not path.exists():
         half = path.with_suffix(".part")
         descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -50,7 +50,9 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     except Fenced:
         raise
     except DeliveryUnclear:
-        message = "I may have posted this; the chat cannot tell. Look in the thread; if it is not there, press Send again."
+        message = (
+            "I may have posted this; the chat cannot tell. Look in the thread; if it is not there, press Send again."
+        )
         return _keep(job, delivery, "delivery_unclear", message, outcome="unclear")
     except DeliveryRefused as error:
         return _keep(job, delivery, error.code, str(error), outcome="refused")

@@ -50,7 +50,5 @@ async def _late_proof(job: Job, wishes: Sequence[Wish], desk: Desk) -> Move | No
             }  # fmt: skip
             fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True)
             booked = Settle(amount=price)
-            return Move(
-                job=job, to=State.FETCHING, changes=changes, money=booked, attempt=fact, taken=ids(wishes)
-            )
+            return Move(job=job, to=State.FETCHING, changes=changes, money=booked, attempt=fact, taken=ids(wishes))
     return None

@@ -84,7 +84,8 @@ async def _try_again(job: Job, error: Exception, desk: Desk) -> Move:
             if isinstance(result, Succeeded):
                 changes["result_url"] = result.url
     asked = error.retry_after_s if isinstance(error, ProviderUnavailable) else None
-    return desk.retry(job, f"The clip is finished; copying it failed so far ({error})", asked_s=asked, **changes)
+    move = desk.retry(job, f"The clip is finished; copying it failed so far ({error})", asked_s=asked)
+    return replace(move, changes=dict(move.changes) | changes)
 
 
 def _gone(job: Job, why: str) -> Move:

@@ -21,7 +21,9 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     wish = first_of(wishes, *ASKED)
     if wish is None:
         if has_given_up(job.state_since, desk.clock.now(), desk.times.confirm_within):
-            error = JobError(code="not_confirmed", message="Nobody pressed Start within 15 minutes; nothing was charged.")
+            error = JobError(
+                code="not_confirmed", message="Nobody pressed Start within 15 minutes; nothing was charged."
+            )
             return Move(job=job, to=State.CANCELLED, changes={"error": error}, taken=ids(wishes))
         return Wait(until=job.state_since + desk.times.confirm_within + timedelta(milliseconds=10))
     if wish.kind is WishKind.CANCEL:

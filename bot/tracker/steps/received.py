@@ -28,7 +28,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         return desk.retry(job, str(error))
     except (UsageError, NotFound) as error:
         return fail(job, error.code, str(error))
-    changes = {"quote": price} | {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
+    changes: dict[str, object] = {"quote": price}
+    changes |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
     if needs_confirmation(job.confirmed, price, desk):
         return Move(job=job, to=State.QUOTED, changes=changes, assets=assets, details={"price": price.to_usd()})
     return enqueue(job, price, desk, changes=changes, assets=assets)

@@ -53,8 +53,9 @@ async def submit(job: Job, desk: Desk) -> Next:
     try:
         hosted = await _host(job, provider, desk)
     except (ProviderUnavailable, DiskFull) as error:
-        await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), str(error)))
-        return desk.retry(job, str(error))
+        why = str(error)
+        await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), why))
+        return desk.retry(job, why)
     except NotFound as error:
         gone = JobError(code="input_gone", message=str(error))
         released = Release(reason="the picture is gone; nothing was sent")
@@ -137,9 +138,7 @@ async def _send(attempt: _Attempt, provider: Provider, hosted: HostedInput, desk
 
 
 def _not_sent(attempt: _Attempt, reason: str) -> AttemptFact:
-    return AttemptFact(
-        attempt_id=attempt.submission.attempt_id, outcome=Outcome.NOT_SENT, reason=reason, ended=True
-    )
+    return AttemptFact(attempt_id=attempt.submission.attempt_id, outcome=Outcome.NOT_SENT, reason=reason, ended=True)
 
 
 def _accepted(job: Job, answer: Accepted) -> Move:
@@ -159,7 +158,9 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
         case NotSent():
             await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
             wait = backoff(job.retries_used, first=desk.times.retry_first, longest=desk.times.retry_longest)
-            return again(job, _not_sent(attempt, str(error)), wait, f"{job.provider} was not reached; trying again.", desk)
+            return again(
+                job, _not_sent(attempt, str(error)), wait, f"{job.provider} was not reached; trying again.", desk
+            )
         case Throttled(retry_after_s=asked):
             wait = backoff(0, first=desk.times.throttle_wait, longest=desk.times.throttle_wait)
             if asked is not None:
@@ -177,7 +178,7 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
             return await refused(job, error, desk)
         case _:
             if not isinstance(error, Unconfirmed | ProviderUnavailable):
-                log.exception("submit.unexpected", job_id=job.id, exc_info=error)
+                log.error("submit.unexpected", job_id=job.id, exc_info=error)
             await health.change(job.provider, lambda known: known.after_ambiguous(now, str(error)))
             return unconfirmed(job, str(error), desk)
 

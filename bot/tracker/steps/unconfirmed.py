@@ -57,9 +57,7 @@ async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
 
 
 def _proven(job: Job, provider_job_id: str) -> Move:
-    fact = AttemptFact(
-        attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id
-    )
+    fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id)
     return Move(job=job, to=State.RENDERING, changes={"provider_job_id": provider_job_id}, attempt=fact)
 
 
@@ -68,9 +66,7 @@ def _resolved(job: Job, wish: Wish, taken: tuple[int, ...]) -> Move:
         return _lost(job, f"{wish.by} found that the provider never took it", taken)
     provider_job_id = wish.details.get("provider_job_id")
     if provider_job_id:
-        fact = AttemptFact(
-            attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id
-        )
+        fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id)
         changes = {"provider_job_id": provider_job_id}
         return Move(job=job, to=State.RENDERING, changes=changes, attempt=fact, taken=taken)
     return _charged(job, f"{wish.by} found that the provider took it, but its result is not known.", taken)

@@ -41,7 +41,8 @@ def load_settings(
 ) -> Settings:
     """Read every layer and check it all.
 
-    `overrides` are flags, by dotted name (`{"web.port": 9000}`); those that are None do not count. Raises
+    `overrides` are flags, by dotted name (`{"web.port": 9000}`) or nested (`{"web": {"port": 9000}}`); those that are
+    None do not count. Raises
     `ConfigurationError` for unknown names, for values that cannot be, for a secret given twice, and for files that
     cannot be read; no secret is part of its message.
     """
@@ -120,7 +121,9 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flags(overrides: Mapping[str, object]) -> Layer:
-    given = {env_name(tuple(name.split("."))): value for name, value in overrides.items() if value is not None}
+    flat = _flat({name: value for name, value in overrides.items() if "." not in name})
+    dotted = ((env_name(tuple(name.split("."))), value) for name, value in overrides.items() if "." in name)
+    given = {name: value for name, value in (*flat, *dotted) if value is not None}
     for name in given:
         if name not in all_settings():
             raise ConfigurationError(f"There is no setting {name}{did_you_mean(name)}")

@@ -83,6 +83,13 @@ def test_well_known_names_count_where_nothing_else_is_said(tmp_path):
     assert settings.wavespeed.api_key.get_secret_value() == "ours"
 
 
+def test_flags_may_be_dotted_or_nested_and_those_not_given_do_not_count(tmp_path):
+    assert load(tmp_path, flags={"web.port": 9}).web.port == 9
+    assert load(tmp_path, flags={"web": {"port": 9, "host": None}, "timezone": None}).web.port == 9
+    with pytest.raises(ConfigurationError, match="There is no setting REELBOT_WEB__PROT; did you mean"):
+        load(tmp_path, flags={"web.prot": 9})
+
+
 def test_an_empty_variable_says_nothing(tmp_path):
     assert load(tmp_path, {"REELBOT_WEB__PORT": " "}).web.port == 8080
 

@@ -107,7 +107,7 @@ class Tracker:
 
     async def _tidy_up(self, job: Job) -> None:
         """The clip is ours: the provider may forget what it kept on this machine. A courtesy; never a condition."""
-        provider = self.desk.providers.get(job.provider)
+        provider: object = self.desk.providers.get(job.provider)
         if isinstance(provider, KeepsResults) and job.provider_job_id is not None:
             try:
                 await provider.discard(job.provider_job_id)

@@ -152,6 +152,7 @@ class App:
         """From taking over the unfinished jobs to the last drained step; the lock is let go in the end, however it ends."""
         try:
             await engine.begin()
+            await self.board.catch_up()
             self.switchboard.engine = engine
             await engine.run()
             await self.board.settle()

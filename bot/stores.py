@@ -5,7 +5,7 @@ They stand beside `bot.ports`, which holds the protocols that people outside imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -154,6 +154,10 @@ class DeliveryStore(Protocol):
 
     async def card(self, job_id: JobId) -> tuple[str, int] | None:
         """The job's card and the version it shows."""
+        ...
+
+    async def stale_cards(self, platforms: Collection[str], *, limit: int = 1000) -> list[Job]:
+        """Newest ended jobs whose card does not show how they ended."""
         ...
 
     async def save_card(self, job_id: JobId, reference: str, version: int) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from bot.errors import Fenced
 from bot.ids import JobId
 from bot.jobs.model import Delivery, Job
+from bot.jobs.states import FINAL
 from bot.ports import Checkpoint, Clock
 from storage import tables
 from storage.database import Database
-from storage.rows import delivery_from_row
+from storage.rows import delivery_from_row, job_from_row
 
 _deliveries = tables.deliveries
 _jobs = tables.jobs
@@ -54,6 +57,17 @@ class Deliveries:
         async with self._database.read() as connection:
             row = (await connection.execute(sa.select(_cards).where(_cards.c.job_id == job_id))).first()
         return (row.reference, row.version) if row else None
+
+    async def stale_cards(self, platforms: Collection[str], *, limit: int = 1000) -> list[Job]:
+        """Of the newest ended jobs on these platforms, those whose card does not show how they ended."""
+        behind = sa.or_(_cards.c.version.is_(None), _cards.c.version < _jobs.c.version)
+        ended = sa.and_(_jobs.c.state.in_([state.value for state in FINAL]), _jobs.c.platform.in_(platforms))
+        newest = sa.select(_jobs.c.seq).where(ended).order_by(_jobs.c.seq.desc()).limit(limit)
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(_jobs).outerjoin(_cards, _cards.c.job_id == _jobs.c.id).where(_jobs.c.seq.in_(newest), behind)
+            )
+            return [job_from_row(row) for row in rows.mappings()]
 
     async def save_card(self, job_id: JobId, reference: str, version: int) -> None:
         """Remember the card."""

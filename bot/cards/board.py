@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from bot.cards.card import card
-from bot.jobs.model import Job
+from bot.jobs.model import OPERATORS_OWN, Job
 from bot.ports import MessageRef
 from bot.tracker.desk import Desk
 
@@ -23,16 +23,22 @@ class CardBoard:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._shown_on = frozenset(desk.couriers) - OPERATORS_OWN
         self._latest: dict[str, Job] = {}
         self._drawing: dict[str, asyncio.Task[None]] = {}
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
-        if job.requester.platform not in self._desk.couriers or job.requester.platform in ("cli", "api"):
+        if job.requester.platform not in self._shown_on:
             return
         self._latest[job.id] = job
         if job.id not in self._drawing:
             self._drawing[job.id] = asyncio.create_task(self._draw(job.id))
+
+    async def catch_up(self) -> None:
+        """Draw what a process that was killed no longer did: jobs that go on are drawn anyway, ended ones only here."""
+        for job in await self._desk.stores.deliveries.stale_cards(self._shown_on):
+            self.changed(job)
 
     async def settle(self, timeout_s: float = 5.0) -> None:
         """Wait until what changed is drawn; for a clean end of the process."""

@@ -20,9 +20,6 @@ from tests.crash.patient import PATIENCE_S, Kill, Run
 from tests.crash.stories import Story
 from tests.emulators.processes import ROOT
 
-MOST_STARTS = 20
-"""Patients that die unasked before the case is called hopeless."""
-
 
 class Zygote:
     """The warm process that forks (see `tests.crash.zygote`); one serves any number of cases, one after the other."""
@@ -30,6 +27,8 @@ class Zygote:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.crash.zygote"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.template: Path | None = None
+        """A data directory whose database is prepared already; cases copy it instead of migrating their own."""
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request, one answer."""
@@ -123,13 +122,17 @@ class Stage:
 
     def run_to_the_end(self, *, mutation: str | None = None) -> list[str]:
         """Start the last patient, and return every broken promise."""
+        return self.run_and_check(mutation=mutation)[1]
+
+    def run_and_check(self, *, mutation: str | None = None) -> tuple[Outcome, list[str]]:
+        """Start a patient that nobody kills; how it ended, and every broken promise."""
         outcome = self.run(mutation=mutation)
         if outcome.status != 0 or outcome.report is None:
-            return [f"the last patient ended with {outcome.status}; see {self.folder / 'patient.log'}"]
+            return outcome, [f"the last patient ended with {outcome.status}; see {self.folder / 'patient.log'}"]
         findings = check(read_evidence(self.folder, self.story))
         if not outcome.report["settled"]:
             findings.append(f"lost: not everything came to an end: {outcome.report['jobs']}")
-        return findings
+        return outcome, findings
 
 
 @contextmanager
@@ -137,8 +140,20 @@ def staged(zygote: Zygote, folder: Path, story: Story) -> Iterator[Stage]:
     """A stage with running judges in an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    if zygote.template is not None:
+        shutil.copytree(zygote.template, folder / "data")
     with reopened(zygote, folder, story) as stage:
         yield stage
+
+
+def prepare_template(zygote: Zygote, folder: Path) -> None:
+    """Let one patient in whose story nobody asks for anything prepare the data directory all later cases begin with."""
+    story = Story(name="nobody asks", asks=())
+    with staged(zygote, folder, story) as stage:
+        outcome, findings = stage.run_and_check()
+    if findings or outcome.report is None:
+        raise RuntimeError(f"an empty story ended with {outcome.status}: {findings}")
+    zygote.template = folder / "data"
 
 
 @contextmanager
@@ -159,3 +174,17 @@ def _port_in(path: Path) -> int:
             raise RuntimeError(f"no judge wrote {path}")
         time.sleep(0.001)
     return int(path.read_text())
+
+
+def kill_and_restart(
+    zygote: Zygote, folder: Path, story: Story, kill: Kill, *, mutation: str | None = None
+) -> list[str]:
+    """Play a story, kill the patient at a point, start another that is left alone; every broken promise.
+
+    A point that is not reached this time (what runs side by side may change places) still has to end well.
+    """
+    with staged(zygote, folder, story) as stage:
+        outcome = stage.run(kill=kill, mutation=mutation)
+        if not outcome.was_killed and outcome.status != 0:
+            return [f"the patient ended by itself with {outcome.status}; see {folder / 'patient.log'}"]
+        return stage.run_to_the_end(mutation=mutation)

@@ -1,0 +1,79 @@
+"""Real `reelbot` processes on a data directory of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """Nothing of the developer's own settings, and a data directory in `folder`."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("REELBOT_", "WAVESPEED", "EACH"))
+    }
+    return clean | {"REELBOT_DATA_DIR": str(folder / "data"), "NO_COLOR": "1", "HOME": str(folder)} | more
+
+
+def reelbot(
+    folder: Path, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = 90
+) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    command = [sys.executable, "-m", "bot.cli.main", *words]
+    settings = environment(folder, **(env or {})) | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=settings, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+def document(done: subprocess.CompletedProcess[str]) -> Any:
+    """The one JSON document on standard output."""
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def server(folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`reelbot run` on a free port; yields its address, and ends it by SIGTERM."""
+    command = [sys.executable, "-m", "bot.cli.main", "run", "--port", "0"]
+    settings = environment(folder, **(env or {})) | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True)
+    try:
+        yield _address(process), process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    said, deadline = "", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([process.stderr], [], [], 1)[0]:
+            continue
+        line = process.stderr.readline()
+        said += line
+        found = re.search(r"listens on (http://\S+)", line)
+        if found:
+            return found[1]
+        if not line:
+            break
+    raise RuntimeError(f"reelbot run did not start: {said}")

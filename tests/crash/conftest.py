@@ -1,14 +1,13 @@
-"""One warm zygote per test process, and the recording of the plain story to compare the others with."""
+"""One warm zygote per test process, and one folder where all of them say which points they have seen to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.crash.plan import record
 from tests.crash.stage import Zygote, prepare_template
-from tests.crash.stories import STORIES
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +18,6 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 
 
 @pytest.fixture(scope="session")
-def plain(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Every point of a job to which nothing happens."""
-    return record(zygote, tmp_path_factory.mktemp("plain") / "stage", STORIES[0])
+def claims(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    own = tmp_path_factory.getbasetemp()
+    return (own if worker_id == "master" else own.parent) / "claimed-points"

@@ -80,22 +80,24 @@ class Run:
 class Watcher:
     """Told of every commit and every outside call; remembers them, and ends the process at the chosen one."""
 
-    def __init__(self, kill: Kill | None, wal: Path) -> None:
+    def __init__(self, kill: Kill | None, folder: Path) -> None:
         self._kill = kill
-        self._wal = wal
+        self._wal = folder / f"{DATABASE}-wal"
+        self._marks_file = folder / "marks.log"
         self._counts: Counter[str] = Counter()
         self.marks: list[tuple[float, str, int]] = []
         """When, what, and the size of the write-ahead log then."""
 
     def __call__(self, point: str) -> None:
         self._counts[point] += 1
-        if self._kill is not None and (point, self._counts[point]) == (self._kill.point, self._kill.occurrence):
-            os.kill(os.getpid(), signal.SIGKILL)
         try:
             wal_bytes = os.stat(self._wal).st_size
         except FileNotFoundError:
             wal_bytes = 0
         self.marks.append((time.time(), point, wal_bytes))
+        if self._kill is not None and (point, self._counts[point]) == (self._kill.point, self._kill.occurrence):
+            self._marks_file.write_text("".join(json.dumps(mark) + "\n" for mark in self.marks))
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hurry() -> None:
@@ -172,7 +174,7 @@ async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
         # The last moment before a clean end: whoever is killed here leaves an unfolded write-ahead log.
         watcher(AT_THE_END)
     points = [point for _, point, _ in watcher.marks]
-    return {"settled": settled, "jobs": jobs, "points": points, "marks": watcher.marks}
+    return {"settled": settled, "jobs": jobs, "points": points}
 
 
 async def _live_through(people: People, story: Story) -> bool:
@@ -184,11 +186,13 @@ async def _live_through(people: People, story: Story) -> bool:
             pending = {name for name, task in deeds.items() if not task.done()}
             if not await people.are_done(pending):
                 quiet_since = None
+            elif not story.quiet_s or await people.ended_as_told():
+                return True
             elif quiet_since is None:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since >= story.quiet_s:
                 return True
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         return False
     finally:
         for task in deeds.values():
@@ -203,13 +207,13 @@ def perform(run: Run) -> None:
     _log_to(Path(run.folder) / "patient.log")
     hurry()
     story = Story.from_json(json.dumps(run.story))
-    watcher = Watcher(run.kill, Path(run.folder) / f"{DATABASE}-wal")
+    watcher = Watcher(run.kill, Path(run.folder))
     with mutations.applied(run.mutation):
         report = asyncio.run(live(run, story, watcher))
     if run.report:
         Path(run.report).write_text(json.dumps(report))
     else:
-        print(json.dumps({name: value for name, value in report.items() if name != "marks"}))
+        print(json.dumps(report))
 
 
 def _log_to(path: Path) -> None:

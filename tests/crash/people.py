@@ -18,7 +18,7 @@ from tests.emulators.judging import Journal, read_journal
 
 PLATFORM = "judge"
 WORKSPACE = "team"
-LOOK_EVERY_S = 0.005
+LOOK_EVERY_S = 0.01
 
 
 class People:
@@ -116,6 +116,11 @@ class People:
             if any(deed.key == key and deed.at == job.state for deed in self._story.deeds if repr(deed) in pending):
                 return False
         return True
+
+    async def ended_as_told(self) -> bool:
+        """Whether every job stands where the story says that it ends: then there is nothing more to wait for."""
+        ends = {key: (await self.job(job_id)).state.value for key, job_id in self.jobs.items()}
+        return ends == self._story.ends
 
     async def _rests(self, job: Job) -> bool:
         wishes = await self._app.stores.wishes.waiting(job.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,10 @@ from tests.crash.stage import Zygote, staged
 from tests.crash.stories import Story
 
 Context = tuple[str, str]
-"""A point, and the one before it that was not about a card: where in a job's life it lies."""
+"""A point, and the one before it that was not about a card: where in a job's life it lies.
+
+With several jobs at once the one before is another job's as often as not: there it counts for nothing.
+"""
 
 
 class StoryDidNotHappen(Exception):
@@ -36,18 +40,19 @@ def all_kills(points: Sequence[str]) -> list[Kill]:
     return [kill for _, kill in _in_context(points)]
 
 
-def new_kills(points: Sequence[str], known: set[Context]) -> list[Kill]:
-    """One kill for every point in a context that is not known yet."""
-    kills = {}
-    for context, kill in _in_context(points):
-        if context not in known:
-            kills.setdefault(context, kill)
-    return list(kills.values())
+def unclaimed_kills(story: Story, points: Sequence[str], claims: Path) -> Iterator[Kill]:
+    """One kill for every point in a context that nobody has claimed yet.
 
-
-def contexts(points: Sequence[str]) -> set[Context]:
-    """Every context of a recording."""
-    return {context for context, _ in _in_context(points)}
+    `claims` is a folder that parallel test processes share: a context is killed in once, whoever comes across it first.
+    """
+    claims.mkdir(parents=True, exist_ok=True)
+    for (before, point), kill in _in_context(points):
+        context = ("several jobs" if len(story.asks) > 1 else before, point)
+        try:
+            (claims / hashlib.sha256("|".join(context).encode()).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield kill
 
 
 def _in_context(points: Sequence[str]) -> Iterator[tuple[Context, Kill]]:

@@ -103,14 +103,10 @@ class Stage:
 
     def run(self, *, kill: Kill | None = None, after_s: float | None = None, mutation: str | None = None) -> Outcome:
         """Start one patient, and wait until it ends by itself, by its kill point, or by SIGKILL after some seconds."""
-        path, report = self.folder / "run.json", self.folder / "report.json"
+        report = self.folder / "report.json"
         report.unlink(missing_ok=True)
-        story = json.loads(self.story.to_json())
-        run = Run(
-            folder=str(self.folder), story=story, ports=self.ports, kill=kill, mutation=mutation, report=str(report)
-        )
-        path.write_text(run.to_json())
-        pid = self.zygote.ask(patient=str(path))["pid"]
+        self._write_run(kill=kill, mutation=mutation)
+        pid = self.zygote.ask(patient=str(self.folder / "run.json"))["pid"]
         patience = after_s if after_s is not None else PATIENCE_S + 20
         status = self.zygote.ask(wait=pid, for_s=patience)["status"]
         if status is None:
@@ -119,6 +115,27 @@ class Stage:
                 raise RuntimeError(f"the patient in {self.folder} hangs")
             status = -signal.SIGKILL
         return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
+
+    def _write_run(self, *, kill: Kill | None, mutation: str | None) -> None:
+        run = Run(
+            folder=str(self.folder),
+            story=json.loads(self.story.to_json()),
+            ports=self.ports,
+            kill=kill,
+            mutation=mutation,
+            report=str(self.folder / "report.json"),
+        )
+        (self.folder / "run.json").write_text(run.to_json())
+
+    def run_traced(self) -> list[str] | None:
+        """Run one patient to its end under `strace`: its writes, syncs and sends, in order. `None` where that is barred."""
+        trace = self.folder / "trace"
+        calls = "trace=pwrite64,write,fsync,fdatasync,sendto,sendmsg"
+        strace = ["strace", "-f", "-y", "-s", "64", "-e", calls, "-o", str(trace)]
+        self._write_run(kill=None, mutation=None)
+        patient = [sys.executable, "-m", "tests.crash.patient", str(self.folder / "run.json")]
+        done = subprocess.run([*strace, *patient], cwd=ROOT, check=False, capture_output=True, timeout=120)
+        return trace.read_text().splitlines() if done.returncode == 0 else None
 
     def run_to_the_end(self, *, mutation: str | None = None) -> list[str]:
         """Start the last patient, and return every broken promise."""

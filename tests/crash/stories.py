@@ -48,7 +48,7 @@ class Story:
     installation_monthly_micro_usd: int = LIMITLESS
     render_within_s: float = 3600.0
     quiet_s: float = 0.0
-    """How long the last patient goes on watching after everything has ended: late evidence takes a while."""
+    """How long a patient goes on watching after all has ended, but not as `ends` says: late evidence takes a while."""
     ends: dict[str, str] = field(default_factory=dict)
     """The state each ask must end in when nobody is killed: a story that does not happen tests nothing."""
 

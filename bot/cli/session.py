@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, SecretStr
-
 from bot.jobs.actions import Presser
 from bot.jobs.model import Requester
 
@@ -24,27 +22,16 @@ async def session(overrides: Mapping[str, object] | None = None, *, quiet: bool 
     """An open App. `quiet` keeps the logs of short commands to warnings."""
     from bot.app import open_app
     from bot.settings import load_settings
+    from bot.settings.describe import secrets
     from bot.telemetry.logs import set_up_logs
 
     settings = load_settings(overrides)
     level = settings.log.level
     # Short commands speak through their own output; what they log below a warning would only stand in its way.
     shown = "warning" if quiet and level == "info" else level
-    set_up_logs(level=shown, shape=settings.log.format, secrets=secret_values(settings))
+    set_up_logs(level=shown, shape=settings.log.format, secrets=secrets(settings))
     async with open_app(settings) as app:
         yield app
-
-
-def secret_values(settings: BaseModel) -> list[str]:
-    """Every secret in the settings: what must never be seen in a log."""
-    found: list[str] = []
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            found += secret_values(value)
-        elif isinstance(value, SecretStr):
-            found.append(value.get_secret_value())
-    return found
 
 
 async def carry_out_here(app: App, job_id: str) -> None:

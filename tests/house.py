@@ -114,6 +114,7 @@ async def a_house(
         house = House(app, offers[0], courier, clock)
         house.fetcher = fetcher
         yield house
+        await app.board.settle()
 
 
 def later_tracker(house: House) -> Tracker:

@@ -41,9 +41,16 @@ class CardBoard:
             self.changed(job)
 
     async def settle(self, timeout_s: float = 5.0) -> None:
-        """Wait until what changed is drawn; for a clean end of the process."""
-        if self._drawing:
-            await asyncio.wait(list(self._drawing.values()), timeout=timeout_s)
+        """Wait until what changed is drawn, then give up on the rest: for a clean end of the process.
+
+        A card that was given up is drawn by the next start.
+        """
+        drawing = list(self._drawing.values())
+        if drawing:
+            await asyncio.wait(drawing, timeout=timeout_s)
+        for task in drawing:
+            task.cancel()
+        await asyncio.gather(*drawing, return_exceptions=True)
 
     async def _draw(self, job_id: str) -> None:
         try:

@@ -88,7 +88,7 @@ class Tracker:
         if waits and not wishes and not job.is_final and job.state is not State.QUEUED:
             return Wait(until=job.next_at)
         step = await STEPS[job.state](job, wishes, self.desk)
-        if turn and job.state is State.QUEUED and isinstance(step, Wait) and step.until is None:
+        if turn and isinstance(step, Wait) and step.for_turn:
             return await submit(job, self.desk)
         return step
 

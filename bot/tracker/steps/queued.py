@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.errors import UsageError
 from bot.jobs.model import Job, JobError, Wish, WishKind
@@ -29,7 +30,9 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         note = f"The price went up from {job.held} to {price}; press Start if that is fine."
         changes = {"quote": price, "note": note}
         return Move(job=job, to=State.QUOTED, changes=changes, money=Release(reason="dearer now"), taken=ids(wishes))
-    return Wait(until=job.next_at if job.next_at and job.next_at > now else None, for_turn=True)
+    deadline = (job.queued_at or job.state_since) + desk.times.queue_within + timedelta(milliseconds=10)
+    later = job.next_at if job.next_at is not None and now < job.next_at < deadline else deadline
+    return Wait(until=later, for_turn=True)
 
 
 def _fail(job: Job, code: str, message: str) -> Move:

@@ -194,7 +194,7 @@ class App:
 
     async def take_over(self) -> None:
         """With the lock in hand: fence off whatever ran before."""
-        epoch = await self.stores.jobs.raise_epoch()
+        self.tracker.epoch = epoch = await self.stores.jobs.raise_epoch()
         await self.stores.jobs.claim_all(epoch)
 
 

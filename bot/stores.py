@@ -48,6 +48,10 @@ class JobStore(Protocol):
         """Take over every unfinished job."""
         ...
 
+    async def claim(self, job: Job, epoch: int) -> None:
+        """Take over one job of an earlier engine."""
+        ...
+
     async def raise_epoch(self) -> int:
         """Begin a new engine; older ones are fenced off from now on."""
         ...
@@ -100,8 +104,12 @@ class SubmissionStore(Protocol):
         """Every attempt of a job."""
         ...
 
-    async def unproven_of_ended_jobs(self, since: datetime) -> list[Submission]:
-        """Attempts the reconciler still looks for."""
+    async def loose_ends(self, since: datetime) -> list[Submission]:
+        """Attempts begun after `since` that an ended job left open."""
+        ...
+
+    async def loose_ends_of(self, job: Job) -> list[Submission]:
+        """The attempts this ended job left open."""
         ...
 
     async def next_in_line(self, provider: str, capacity: Capacity, person_concurrent: int) -> list[JobId]:

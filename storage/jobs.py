@@ -173,12 +173,22 @@ class Jobs:
             await _event(connection, job.id, now, kind, move.to, {"from": job.state.value, **move.details})
 
     async def claim_all(self, epoch: int) -> list[Job]:
-        """Take over every unfinished job for the engine of this epoch; returns them, oldest first."""
-        unfinished = _jobs.c.state.not_in([state.value for state in FINAL])
+        """Take over every unfinished job for the engine of this epoch; returns them, oldest first.
+
+        Ended jobs, which may be a million, are taken over one by one should one of them move again (`claim`).
+        """
+        unfinished = _jobs.c.state.in_([state.value for state in State if state not in FINAL])
         async with self._database.write("claim") as connection:
-            await connection.execute(_jobs.update().where(_jobs.c.epoch < epoch).values(epoch=epoch))
+            await connection.execute(_jobs.update().where(unfinished, _jobs.c.epoch < epoch).values(epoch=epoch))
             rows = await connection.execute(sa.select(_jobs).where(unfinished).order_by(_jobs.c.seq))
             return [job_from_row(row) for row in rows.mappings()]
+
+    async def claim(self, job: Job, epoch: int) -> None:
+        """Take over one job from an earlier engine. Harmless when a later one was faster."""
+        async with self._database.write("claim one") as connection:
+            await connection.execute(
+                _jobs.update().where(_jobs.c.id == job.id, _jobs.c.epoch < epoch).values(epoch=epoch)
+            )
 
     async def raise_epoch(self) -> int:
         """A new engine begins: its epoch is higher than any before, and the others' writes change nothing any more."""

@@ -126,18 +126,26 @@ class Submissions:
             )
             return [submission_from_row(row) for row in rows.mappings()]
 
-    async def unproven_of_ended_jobs(self, since: datetime) -> list[Submission]:
-        """Attempts nobody vouched for whose job has ended: the reconciler goes on looking for them."""
-        ended = [State.FAILED.value, State.CANCELLED.value]
+    async def loose_ends(self, since: datetime) -> list[Submission]:
+        """Attempts begun after `since` that may still be at work at a provider although their job ended without a clip."""
+        return await self._loose_ends(_submissions.c.started_at > since)
+
+    async def loose_ends_of(self, job: Job) -> list[Submission]:
+        """The same of one job."""
+        return await self._loose_ends(_submissions.c.job_id == job.id)
+
+    async def _loose_ends(self, which: sa.ColumnElement[bool]) -> list[Submission]:
+        given_up = _jobs.c.error["code"].as_string() == "lost_at_provider"
         async with self._database.read() as connection:
             rows = await connection.execute(
                 sa.select(_submissions)
                 .join(_jobs, _jobs.c.id == _submissions.c.job_id)
                 .where(
-                    _submissions.c.outcome == Outcome.UNCONFIRMED.value,
-                    _submissions.c.started_at > since,
-                    _jobs.c.state.in_(ended),
+                    which,
+                    _jobs.c.state.in_([State.FAILED.value, State.CANCELLED.value]),
+                    sa.or_(_submissions.c.ended_at.is_(None), given_up),
                 )
+                .order_by(_submissions.c.started_at)
             )
             return [submission_from_row(row) for row in rows.mappings()]
 

@@ -80,7 +80,7 @@ class EmbeddedEngine:
 
     async def begin(self) -> int:
         """Raise the epoch, take over every unfinished job. Returns how many there were."""
-        epoch = await self._stores.jobs.raise_epoch()
+        self._tracker.epoch = epoch = await self._stores.jobs.raise_epoch()
         self._seen_job, _ = await self._stores.jobs.accepted_since(0)
         self._seen_wish, _ = await self._stores.wishes.added_since(0)
         unfinished = await self._stores.jobs.claim_all(epoch)
@@ -253,10 +253,10 @@ class EmbeddedEngine:
     async def _reconciler(self) -> None:
         """Ended jobs stay under watch for seven days: evidence that arrives late is still acted on."""
         while True:
-            await self._clock.sleep(RECONCILE_EVERY_S)
             try:
                 for job_id in await self._tracker.reconcile():
                     self._launch(job_id, turn=False)
             except Exception:
                 # The next round tries again.
                 log.exception("engine.reconcile_failed")
+            await self._clock.sleep(RECONCILE_EVERY_S)

@@ -9,7 +9,7 @@ import structlog
 
 from bot.errors import DiskFull, Fenced, LimitReached
 from bot.ids import JobId
-from bot.jobs.model import Job, Outcome, Wish, WishKind
+from bot.jobs.model import Job, Outcome, Wish
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
 from bot.ports import Found, KeepsResults
@@ -37,7 +37,7 @@ STEPS: Mapping[State, Step] = {
 }
 
 RECONCILED_FOR = timedelta(days=7)
-"""How long an ended job's unproven attempts are still looked for."""
+"""How long the attempts that an ended job left open are still followed up."""
 MOST_STEPS = 100
 """In one run. A job needs about ten; more means two steps disagree, and the engine should come back later."""
 
@@ -47,6 +47,8 @@ class Tracker:
 
     def __init__(self, desk: Desk, changed: Callable[[Job], None] = lambda _job: None) -> None:
         self.desk = desk
+        self.epoch = 0
+        """Of the engine this tracker works for; jobs of earlier engines are taken over before they are moved."""
         self._changed = changed
 
     async def run(self, job_id: JobId, *, turn: bool = False) -> Wait:
@@ -59,6 +61,9 @@ class Tracker:
             job = await self.desk.stores.jobs.load(job_id)
             if job is None:
                 return Wait()
+            if job.epoch < self.epoch:
+                await self.desk.stores.jobs.claim(job, self.epoch)
+                continue
             try:
                 step = await self._next(job, turn=turn)
                 if isinstance(step, Wait):
@@ -115,10 +120,16 @@ class Tracker:
                 log.warning("provider.not_tidied", job_id=job.id, exc_info=True)
 
     async def reconcile(self) -> list[JobId]:
-        """Look once more for attempts nobody vouched for whose job has ended. Returns jobs that must be run again."""
+        """Follow up what ended jobs left open at their providers; returns the jobs that must be run again.
+
+        An attempt nobody vouched for is looked for once more. One whose id is known is for its job's step to judge.
+        """
         found_jobs: list[JobId] = []
         since = self.desk.clock.now() - RECONCILED_FOR
-        for submission in await self.desk.stores.submissions.unproven_of_ended_jobs(since):
+        for submission in await self.desk.stores.submissions.loose_ends(since):
+            if submission.provider_job_id is not None:
+                found_jobs.append(submission.job_id)
+                continue
             provider = self.desk.providers.get(submission.provider)
             if provider is None:
                 continue
@@ -136,6 +147,5 @@ class Tracker:
                     provider_job_id=found.provider_job_id,
                 )
                 await self.desk.stores.submissions.record(fact)
-                await self.desk.stores.wishes.add(submission.job_id, WishKind.HINT, "reconciler")
                 found_jobs.append(submission.job_id)
         return found_jobs

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from bot.jobs.states import TRANSITIONS, State
-from tests.crash.evidence import Evidence, Render, Row
+from tests.crash.evidence import UNCONFIRMED_OCCUPIES_S, Evidence, Render, Row
 from tests.emulators.judge_provider import clip_of
 from tests.emulators.judging import Script
 
@@ -211,13 +211,22 @@ def _limit(key: tuple[str, str], entry: Row, evidence: Evidence) -> tuple[float,
 
 
 def no_provider_is_overrun(evidence: Evidence) -> Iterator[str]:
-    """Renders at once, by the provider's own count. What is stuck, or cannot be told, gives its place away in time."""
+    """Renders at once, by the provider's own books. What is stuck, or nobody vouched for, gives its place away in time."""
     most = evidence.story.max_concurrent
     if most is None or any({"stuck", "late-cancel"} & _words(render) for render in evidence.renders):
         return
     for render in evidence.renders:
-        if render.accepted["running"] > most:
-            yield f"{render.provider} ran {render.accepted['running']} at once instead of {most}"
+        running = [other for other in evidence.renders if _counts_beside(other, render, evidence)]
+        if len(running) >= most:
+            yield f"{render.provider} ran {len(running) + 1} at once instead of {most}"
+
+
+def _counts_beside(other: Render, render: Render, evidence: Evidence) -> bool:
+    began, now = other.accepted["at"], render.accepted["at"]
+    at_work = other.provider == render.provider and began < now < other.ended_at
+    moves = evidence.history.get(other.accepted["job_id"], [])
+    doubted = any(move["state"] == "unconfirmed" for move in moves)
+    return at_work and not (doubted and now - began > UNCONFIRMED_OCCUPIES_S)
 
 
 def _words(render: Render) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ DATABASE = "data/reelbot.db"
 ACKS = "acks.log"
 PROVIDERS = ("judge", "backup")
 CHAT = "chat"
+UNCONFIRMED_OCCUPIES_S = 0.5
+"""In the place of half an hour."""
 
 _JSON_COLUMNS = {"output", "error", "details", "checkpoint"}
 
@@ -32,6 +35,8 @@ class Render:
     status: str
     kept: int
     """Micro-USD it did not give back."""
+    ended_at: float
+    """By the provider's clock; infinite while it renders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +123,9 @@ def _renders(folder: Path, name: str) -> list[Render]:
     renders = []
     for entry in log:
         if entry["event"] == "accepted":
-            ending = endings.get(entry["provider_job_id"], {"event": "rendering", "kept": entry["billed"]})
+            ending = endings.get(
+                entry["provider_job_id"], {"event": "rendering", "kept": entry["billed"], "at": math.inf}
+            )
             renders.append(
                 Render(
                     provider=name,
@@ -126,6 +133,7 @@ def _renders(folder: Path, name: str) -> list[Render]:
                     accepted=entry,
                     status=ending["event"],
                     kept=ending["kept"],
+                    ended_at=ending["at"],
                 )
             )
     return renders

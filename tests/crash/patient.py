@@ -30,9 +30,10 @@ from bot.ports import Capacity
 from bot.settings import Settings, load_settings
 from bot.tracker import breaker
 from bot.tracker.schedule import Times
+from storage import submissions
 from storage.media_store import ObjectMediaStore
 from tests.crash import mutations
-from tests.crash.evidence import DATABASE
+from tests.crash.evidence import DATABASE, UNCONFIRMED_OCCUPIES_S
 from tests.crash.people import PLATFORM, WORKSPACE, People, describe
 from tests.crash.stories import Story
 from tests.fakes.judge_courier import JudgeCourier
@@ -104,10 +105,11 @@ def hurry() -> None:
     """Make the product's fixed waits short; what they mean stays the same."""
     embedded.LISTEN_EVERY_S = 0.05
     embedded.LINE_EVERY_S = 0.05
-    embedded.RECONCILE_EVERY_S = 0.2
+    embedded.RECONCILE_EVERY_S = 0.1
     embedded.AFTER_A_FAULT_S = 0.1
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
+    submissions.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
 
 
 def times_for(story: Story) -> Times:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bot.app import App
 from bot.errors import ReelbotError
 from bot.jobs.actions import Presser
-from bot.jobs.model import Asset, InputRef, Job, JobRequest, RenderSettings, Requester, WishKind
+from bot.jobs.model import Asset, InputRef, Job, JobRequest, RenderSettings, Requester, Wish, WishKind
 from bot.jobs.states import State
 from tests.crash.evidence import ACKS
 from tests.crash.stories import Ask, Deed, Story
@@ -110,8 +111,10 @@ class People:
     async def are_done(self, pending: set[str]) -> bool:
         """Whether every job has ended or waits for somebody who is not coming."""
         for key, job_id in self.jobs.items():
+            # In this order: a wish that is no longer waiting has already moved the job that is loaded after it.
+            wishes = await self._app.stores.wishes.waiting(job_id)
             job = await self.job(job_id)
-            if not await self._rests(job):
+            if not await self._rests(job, wishes):
                 return False
             if any(deed.key == key and deed.at == job.state for deed in self._story.deeds if repr(deed) in pending):
                 return False
@@ -122,8 +125,7 @@ class People:
         ends = {key: (await self.job(job_id)).state.value for key, job_id in self.jobs.items()}
         return ends == self._story.ends
 
-    async def _rests(self, job: Job) -> bool:
-        wishes = await self._app.stores.wishes.waiting(job.id)
+    async def _rests(self, job: Job, wishes: Sequence[Wish]) -> bool:
         if job.state is State.UNCONFIRMED:
             submission = await self._app.stores.submissions.load(job.attempt_id or "")
             looked_enough = submission is not None and submission.lookups >= len(self._app.desk.times.lookups)

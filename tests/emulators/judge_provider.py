@@ -180,7 +180,6 @@ class Court:
             **{name: request[name] for name in ("attempt_id", "job_id", "token", "input_url", "prompt", "model")},
             "provider_job_id": f"{self._name}-{len(self._renders) + 1}",
             "billed": price,
-            "running": sum(render.status == "rendering" for render in self._renders.values()) + 1,
         }
         self._journal.write("accepted", **entry)
         render = self._keep(entry)

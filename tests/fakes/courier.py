@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bot.ids import new_id
 from bot.jobs.model import Asset, AssetKind, InputRef
 from bot.ports import Checkpoint, JobCard, MediaStore, MessageRef, Parcel, Receipt
 from tests.emulators.judge_chat import PICTURE_MAGIC
@@ -27,7 +28,7 @@ class FakeCourier:
 
     async def collect(self, source: InputRef) -> Asset:
         """A picture of its own for each locator."""
-        file = self._folder / "attachment"
+        file = self._folder / f"attachment-{new_id()}"
         file.write_bytes(PICTURE_MAGIC + source.locator.encode())
         assert self.media is not None
         return await self.media.put(file, AssetKind.ORIGINAL, "image/png")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.errors import BadInput, DeliveryRefused, DiskFull, ProviderUnavailable, ResultGone
+from bot.errors import BadInput, DeliveryRefused, DiskFull, ProviderUnavailable, ResultGone, Unconfirmed
 from bot.jobs.actions import Presser
+from bot.jobs.model import Job
 from bot.jobs.states import State
 from bot.money.amount import FREE, Money
-from bot.ports import Cancelled, Failed, Rendering, Unknown
+from bot.ports import Cancelled, Failed, Found, NotThere, Rendering, Unknown
+from bot.tracker.steps.ended import COMING_AFTER_ALL
 from tests.factories import ALICE
-from tests.house import a_house
+from tests.house import OPERATOR, House, a_house, later_tracker
 
 HALF = Money.usd("0.50")
 AS_ALICE = Presser(person=ALICE.person)
@@ -139,3 +141,79 @@ async def test_a_render_that_fails_is_booked_at_what_the_provider_kept(tmp_path:
 
         assert (free.charged, charged.charged, await house.used()) == (FREE, HALF, HALF)
         assert (free.error is not None and free.error.charged) is False
+
+
+async def given_up(house: House) -> Job:
+    """A job the provider took although nobody knew, and that an operator resolved as lost."""
+    house.provider.answers = [Unconfirmed("the answer was lost")]
+    house.provider.found = NotThere()
+    job = await house.run(await house.ask())
+    await house.clock.advance(31)
+    await house.app.service.actions.resolve(job.id, OPERATOR, decision="lost")
+    return await house.run(job)
+
+
+async def test_a_clip_that_was_given_up_and_is_still_rendering_is_waited_for(tmp_path: Path) -> None:
+    """The person is told at once that it comes after all; it is delivered when it is done."""
+    async with a_house(tmp_path) as house:
+        job = await given_up(house)
+        house.provider.found = Found(provider_job_id="judge-1")
+        house.provider.checks = [Rendering()] * 5
+
+        assert await house.tracker.reconcile() == [job.id]
+        wait = await house.step(job)
+        told = await house.load(job)
+        assert (told.state, told.note) == (State.FAILED, COMING_AFTER_ALL)
+        while (await house.load(job)).state is State.FAILED:
+            assert wait.until is not None
+            await house.clock.advance((wait.until - house.clock.now()).total_seconds() + 0.001)
+            wait = await house.step(job)
+
+        job = await house.load(job)
+        assert (job.state, job.charged, await house.used()) == (State.DELIVERED, HALF, HALF)
+
+
+async def test_a_crash_right_after_the_finding_loses_nothing(tmp_path: Path) -> None:
+    """The id is on the disk, the process is gone: the next one takes it from there, without another look-up."""
+    async with a_house(tmp_path) as house:
+        job = await given_up(house)
+        house.provider.found = Found(provider_job_id="judge-1")
+        await house.tracker.reconcile()
+
+        house.provider.found = AssertionError("it is known already")
+        await house.app.take_over()
+        assert await later_tracker(house).reconcile() == [job.id]
+        job = await house.run(job)
+
+        assert (job.state, await house.used()) == (State.DELIVERED, HALF)
+        assert await house.tracker.reconcile() == []
+
+
+async def test_a_late_failure_is_booked_at_what_the_provider_kept(tmp_path: Path) -> None:
+    """It said nothing was charged; now it says what was."""
+    async with a_house(tmp_path) as house:
+        job = await given_up(house)
+        house.provider.found = Found(provider_job_id="judge-1")
+        house.provider.checks = [Failed(code="provider_failed", message="model timeout", charged=Money.usd("0.20"))]
+
+        await house.tracker.reconcile()
+        job = await house.run(job)
+
+        assert job.error is not None
+        assert (job.state, job.error.code, job.error.charged) == (State.FAILED, "provider_failed", True)
+        assert (job.charged, await house.used()) == (Money.usd("0.20"), Money.usd("0.20"))
+        assert await house.tracker.reconcile() == []
+
+
+async def test_a_render_the_provider_lost_and_finds_again_is_delivered(tmp_path: Path) -> None:
+    """Ten minutes of not knowing ended the job; the reconciler asks for seven days, and the price stays one."""
+    async with a_house(tmp_path) as house:
+        house.provider.checks = [Unknown(reason="404")] * 1000
+        job = await house.run(await house.ask())
+        assert (job.state, await house.used()) == (State.FAILED, HALF)
+
+        house.provider.checks = []
+        assert await house.tracker.reconcile() == [job.id]
+        job = await house.run(job)
+
+        assert (job.state, job.error, await house.used()) == (State.DELIVERED, None, HALF)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from bot.errors import ProviderUnavailable
-from bot.jobs.model import Job, Outcome, Wish, WishKind
+from bot.jobs.model import Job, JobError, Outcome, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Settle
 from bot.jobs.states import State
-from bot.ports import Succeeded
+from bot.money.amount import Money
+from bot.ports import Cancelled, CheckResult, Failed, Rendering, Succeeded, Unknown
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
+from bot.tracker.schedule import next_poll
 from bot.tracker.steps.fetching import next_delivery
+
+COMING_AFTER_ALL = "The provider had taken this after all; its clip is delivered when it is done, and it is charged."
 
 
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
@@ -20,35 +25,58 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         delivery = await next_delivery(job, desk)
         changes = {"delivery_id": delivery.id, "held_back": False, "error": None}
         return Move(job=job, to=State.DELIVERING, changes=changes, new_delivery=delivery, taken=ids(wishes))
+    late: Next = Wait()
     if not posted and job.output is None:
-        late = await _late_proof(job, wishes, desk)
-        if late is not None:
-            return late
-    for wish in wishes:
-        await desk.stores.wishes.take(wish)
-    return Wait()
+        late = await _follow_up(job, desk)
+    if isinstance(late, Wait):
+        for wish in wishes:
+            await desk.stores.wishes.take(wish)
+    return late
 
 
-async def _late_proof(job: Job, wishes: Sequence[Wish], desk: Desk) -> Move | None:
-    """An attempt that turned out accepted after the job had ended: what it cost is booked, its clip still fetched."""
-    for submission in await desk.stores.submissions.of_job(job.id):
-        if submission.provider_job_id is None or submission.provider_job_id == job.provider_job_id:
-            continue
+async def _follow_up(job: Job, desk: Desk) -> Next:
+    """What became of the attempts the job had given up. The hold is long gone: what they cost is booked as it is found."""
+    for submission in await desk.stores.submissions.loose_ends_of(job):
         provider = desk.providers.get(submission.provider)
-        if provider is None:
+        if provider is None or submission.provider_job_id is None:
             continue
         try:
             checking = provider.check(submission.provider_job_id)
             result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
         except ProviderUnavailable:
-            continue
-        if isinstance(result, Succeeded):
-            price = job.held if result.price is None else result.price
-            changes = {
-                "result_url": result.url, "provider_job_id": submission.provider_job_id, "error": None,
-                "attempt_id": submission.attempt_id,
-            }  # fmt: skip
-            fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True)
-            booked = Settle(amount=price)
-            return Move(job=job, to=State.FETCHING, changes=changes, money=booked, attempt=fact, taken=ids(wishes))
-    return None
+            return _later(submission, desk)
+        return _decide(job, submission, result, desk)
+    return Wait()
+
+
+def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -> Next:
+    match result:
+        case Succeeded(url=url, price=price):
+            return _book(job, submission, State.FETCHING, price, {"result_url": url, "error": None})
+        case Failed(code=code, message=message, charged=charged):
+            charged = job.held if charged is None else charged
+            error = JobError(code=code, message=message, charged=charged > 0)
+            return _book(job, submission, job.state, charged, {"error": error, "note": None})
+        case Cancelled(charged=charged):
+            return _book(job, submission, job.state, charged, {"note": None})
+        case Rendering():
+            later = _later(submission, desk)
+            if job.note == COMING_AFTER_ALL:
+                return later
+            return Move(job=job, to=job.state, changes={"note": COMING_AFTER_ALL, "next_at": later.until})
+        case Unknown():
+            return Wait()
+        case _:
+            assert_never(result)
+
+
+def _book(job: Job, submission: Submission, to: State, price: Money | None, changes: dict[str, object]) -> Move:
+    theirs = {"provider_job_id": submission.provider_job_id, "attempt_id": submission.attempt_id, "next_at": None}
+    fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True)
+    settled = Settle(amount=job.held if price is None else price)
+    return Move(job=job, to=to, changes=changes | theirs, money=settled, attempt=fact)
+
+
+def _later(submission: Submission, desk: Desk) -> Wait:
+    now = desk.clock.now()
+    return Wait(until=now + next_poll(now - submission.started_at, desk.times, desk.rng))

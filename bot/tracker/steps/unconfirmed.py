@@ -74,14 +74,12 @@ def _resolved(job: Job, wish: Wish, taken: tuple[int, ...]) -> Move:
 
 def _lost(job: Job, reason: str, taken: tuple[int, ...]) -> Move:
     error = JobError(code="never_submitted", message=f"Nothing was charged: {reason}. Please start it again.")
-    # The attempt stays `unconfirmed` in the facts: the reconciler goes on looking, in case the person was wrong.
-    fact = AttemptFact(attempt_id=job.attempt_id or "", ended=True)
+    # The attempt stays open in the facts: the reconciler goes on looking, in case the person was wrong.
     released = Release(reason=reason)
-    return Move(job=job, to=State.FAILED, changes={"error": error}, money=released, attempt=fact, taken=taken)
+    return Move(job=job, to=State.FAILED, changes={"error": error}, money=released, taken=taken)
 
 
 def _charged(job: Job, message: str, taken: tuple[int, ...]) -> Move:
     error = JobError(code="lost_at_provider", message=message, charged=True)
-    fact = AttemptFact(attempt_id=job.attempt_id or "", ended=True)
     settled = Settle(amount=job.held)
-    return Move(job=job, to=State.FAILED, changes={"error": error}, money=settled, attempt=fact, taken=taken)
+    return Move(job=job, to=State.FAILED, changes={"error": error}, money=settled, taken=taken)

@@ -273,7 +273,6 @@ class HistoryStore(Protocol):
         person: str | None = None,
         workspace: str | None = None,
         channel: str | None = None,
-        provider: str | None = None,
         state: State | None = None,
         limit: int = 20,
         cursor: str | None = None,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
+
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ids import JobId
 from bot.jobs.model import Asset
@@ -34,3 +38,19 @@ class Assets:
                 .where(roles.c.job_id == job_id)
             )
             return {row["role"]: asset_from_row(row) for row in rows.mappings()}
+
+
+async def add_asset(connection: AsyncConnection, asset: Asset, now: datetime) -> None:
+    """Remember a file, inside the transaction of whoever refers to it. Harmless when it is known."""
+    known = await connection.execute(sa.select(tables.assets.c.id).where(tables.assets.c.id == asset.id))
+    if known.first() is None:
+        await connection.execute(
+            tables.assets.insert().values(**asdict(asset) | {"kind": asset.kind.value}, created_at=now)
+        )
+
+
+async def refer_asset(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset) -> None:
+    """Make a job refer to a file that is known; one file per role."""
+    table = tables.job_assets
+    await connection.execute(table.delete().where(table.c.job_id == job_id, table.c.role == role))
+    await connection.execute(table.insert().values(job_id=job_id, role=role, asset_id=asset.id))

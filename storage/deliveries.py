@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Fenced
 from bot.ids import JobId
 from bot.jobs.model import Delivery, Job
+from bot.jobs.moves import DeliveryFact
 from bot.jobs.states import FINAL
 from bot.ports import Checkpoint, Clock
 from storage import tables
@@ -74,3 +78,26 @@ class Deliveries:
         async with self._database.write("card") as connection:
             await connection.execute(_cards.delete().where(_cards.c.job_id == job_id))
             await connection.execute(_cards.insert().values(job_id=job_id, reference=reference, version=version))
+
+
+async def add_delivery(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+    """Begin a delivery, inside the transaction that moves its job."""
+    await connection.execute(
+        _deliveries.insert().values(
+            id=delivery.id, job_id=delivery.job_id, number=delivery.number, place=delivery.place, created_at=now
+        )
+    )
+
+
+async def end_delivery(connection: AsyncConnection, fact: DeliveryFact, now: datetime) -> None:
+    """Write down how a delivery ended; the first word stands."""
+    changes: dict[str, Any] = {"outcome": fact.outcome, "method": fact.method, "reference": fact.reference}
+    if fact.place is not None:
+        changes["place"] = fact.place
+    if fact.outcome == "posted":
+        changes["posted_at"] = now
+    await connection.execute(
+        _deliveries.update()
+        .where(_deliveries.c.id == fact.delivery_id, _deliveries.c.outcome.is_(None))
+        .values(changes)
+    )

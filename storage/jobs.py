@@ -14,14 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Fenced, RequestKeyReused
 from bot.ids import JobId, new_id
-from bot.jobs.model import Asset, Delivery, Job, JobEvent, JobRequest, WishKind
+from bot.jobs.model import Asset, Job, JobEvent, JobRequest, WishKind
 from bot.jobs.moves import Hold, Move, Release, Settle
 from bot.jobs.states import FINAL, State, require
 from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
+from storage.assets import add_asset, refer_asset
 from storage.database import Database, new_row_id
-from storage.history import index_job
+from storage.deliveries import add_delivery, end_delivery
+from storage.history import index_job, index_state
 from storage.ledger import Ledger
 from storage.rows import event_from_row, job_columns, job_from_row
 from storage.submissions import write_attempt_fact
@@ -56,7 +58,7 @@ class Jobs:
                     return job_from_row(standing), False
             row = _new_row(request, quote, mark, now) | {"epoch": await read_epoch(connection)}
             for role, asset in assets:
-                await _add_asset(connection, row["id"], role, asset, now)
+                await add_asset(connection, asset, now)
                 if role == "image":
                     row["image_asset"] = asset.id
                 elif role == "audio":
@@ -64,7 +66,7 @@ class Jobs:
             # References come after the job they point at; the assets themselves had to come first.
             inserted = await connection.execute(_jobs.insert().values(row))
             for role, asset in assets:
-                await _refer(connection, row["id"], role, asset)
+                await refer_asset(connection, row["id"], role, asset)
             await index_job(connection, new_row_id(inserted), row)
             await _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
             saved = await connection.execute(sa.select(_jobs).where(_jobs.c.id == row["id"]))
@@ -101,7 +103,7 @@ class Jobs:
             if move.attempt is not None:
                 await write_attempt_fact(connection, move.attempt, now)
             if move.ended_delivery is not None:
-                await _end_delivery(connection, move.ended_delivery, now)
+                await end_delivery(connection, move.ended_delivery, now)
             columns, kind = await self._columns(connection, move, now)
             fenced = not await self._is_ours(connection, move)
             if not fenced:
@@ -156,10 +158,10 @@ class Jobs:
             case None:
                 pass
         for role, asset in move.assets:
-            await _add_asset(connection, job.id, role, asset, now)
-            await _refer(connection, job.id, role, asset)
+            await add_asset(connection, asset, now)
+            await refer_asset(connection, job.id, role, asset)
         if move.new_delivery is not None:
-            await _add_delivery(connection, move.new_delivery, now)
+            await add_delivery(connection, move.new_delivery, now)
         await connection.execute(
             _jobs.update()
             .where(_jobs.c.id == job.id, _jobs.c.version == job.version, _jobs.c.epoch == job.epoch)
@@ -169,6 +171,8 @@ class Jobs:
             await connection.execute(
                 tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now)
             )
+        if job.is_final or move.to in FINAL:
+            await index_state(connection, job.id, move.to)
         if kind == "moved":
             await _event(connection, job.id, now, kind, move.to, {"from": job.state.value, **move.details})
 
@@ -316,38 +320,4 @@ async def _event(
 ) -> None:
     await connection.execute(
         tables.job_events.insert().values(job_id=job_id, at=now, kind=kind, state=state.value, details=dict(details))
-    )
-
-
-async def _add_asset(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset, now: datetime) -> None:
-    known = await connection.execute(sa.select(tables.assets.c.id).where(tables.assets.c.id == asset.id))
-    if known.first() is None:
-        await connection.execute(
-            tables.assets.insert().values(**asdict(asset) | {"kind": asset.kind.value}, created_at=now)
-        )
-
-
-async def _refer(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset) -> None:
-    table = tables.job_assets
-    await connection.execute(table.delete().where(table.c.job_id == job_id, table.c.role == role))
-    await connection.execute(table.insert().values(job_id=job_id, role=role, asset_id=asset.id))
-
-
-async def _add_delivery(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
-    await connection.execute(
-        tables.deliveries.insert().values(
-            id=delivery.id, job_id=delivery.job_id, number=delivery.number, place=delivery.place, created_at=now
-        )
-    )
-
-
-async def _end_delivery(connection: AsyncConnection, fact: Any, now: datetime) -> None:
-    table = tables.deliveries
-    changes: dict[str, Any] = {"outcome": fact.outcome, "method": fact.method, "reference": fact.reference}
-    if fact.place is not None:
-        changes["place"] = fact.place
-    if fact.outcome == "posted":
-        changes["posted_at"] = now
-    await connection.execute(
-        table.update().where(table.c.id == fact.delivery_id, table.c.outcome.is_(None)).values(changes)
     )

@@ -301,4 +301,4 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("wishes", schema=None) as batch_op:
         batch_op.create_index("ix_wishes_job_taken", ["job_id", "taken_at"], unique=False)
-    op.execute("CREATE VIRTUAL TABLE jobs_fts USING fts5(words, tokens)")
+    op.execute("CREATE VIRTUAL TABLE jobs_fts USING fts5(words, tokens, state, tokenize = 'porter unicode61')")

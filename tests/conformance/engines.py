@@ -17,7 +17,18 @@ from adapters.engine.embedded import EmbeddedEngine
 from bot.app import App, Parts, open_app
 from bot.jobs.model import Asset, InputRef, Job
 from bot.jobs.states import State
-from bot.ports import Accepted, Checkpoint, CheckResult, Engine, HostedInput, Parcel, Receipt, SubmitRequest
+from bot.ports import (
+    Accepted,
+    Checkpoint,
+    CheckResult,
+    Engine,
+    HostedInput,
+    ImageLimits,
+    Parcel,
+    PreparedImage,
+    Receipt,
+    SubmitRequest,
+)
 from bot.settings import load_settings
 from bot.tracker.schedule import Times
 from tests.factories import a_request
@@ -85,7 +96,7 @@ class Outside:
     """A gate before every kind of call, and how many calls were ever under way at the same moment."""
 
     def __init__(self) -> None:
-        names = ("collect", "prepare", "host", "connect", "sent", "check", "cancel", "fetch", "deliver", "show")
+        names = ("collect", "prepare", "host", "connect", "sent", "check", "cancel", "fetch", "deliver")
         self.gates = {name: Gate() for name in names}
         self.under_way = 0
         self.most = 0
@@ -158,6 +169,17 @@ class HeldFetcher(FakeFetcher):
         await super().fetch(url, provider, into)
 
 
+class HeldWorkshop(FakeWorkshop):
+    """Decoding that passes a gate."""
+
+    def __init__(self, outside: Outside) -> None:
+        self.outside = outside
+
+    async def prepare_image(self, source: Path, limits: ImageLimits, into: Path) -> PreparedImage:
+        await self.outside.visit("prepare")
+        return await super().prepare_image(source, limits, into)
+
+
 class EngineBench:
     """One data directory and one outside, for as many processes as a test opens."""
 
@@ -167,6 +189,9 @@ class EngineBench:
         self.provider = HeldProvider(self.outside)
         self.courier = HeldCourier(self.outside, folder)
         self.fetcher = HeldFetcher(self.outside)
+        self.workshop = HeldWorkshop(self.outside)
+        self.watch: Callable[[str], None] = lambda _point: None
+        """Told before and after every commit and every outside call of every process."""
         self._folder = folder
 
     def gate(self, name: str) -> Gate:
@@ -179,9 +204,10 @@ class EngineBench:
         parts = Parts(
             providers={self.provider.name: self.provider},
             couriers={"judge": self.courier},
-            workshop=FakeWorkshop(),
+            workshop=self.workshop,
             fetchers={"fake": self.fetcher},
             times=times,
+            watch=self._watched,
         )
         chosen = load_settings(
             {**GENEROUS, "data_dir": self._folder / "data", **settings}, environ={}, cwd=self._folder
@@ -192,6 +218,9 @@ class EngineBench:
                 yield app
             finally:
                 await app.board.settle()
+
+    def _watched(self, point: str) -> None:
+        self.watch(point)
 
     @asynccontextmanager
     async def running(self, times: Times = QUICK, **settings: Any) -> AsyncIterator[tuple[App, Engine]]:

@@ -98,9 +98,9 @@ async def test_whoever_lost_the_job_writes_only_facts(bench: StoreBench, lost: s
         await bench.move(stale, State.DELIVERING, changes={"note": "somebody was here"})
     else:
         await bench.stores.jobs.claim_all(await bench.stores.jobs.raise_epoch())
+    wish = await bench.stores.wishes.add(stale.id, WishKind.RESEND, "x")
     standing, events = await bench.load(stale), await bench.stores.jobs.events(stale.id)
     entries = await bench.stores.ledger.entries(stale.id)
-    wish = await bench.stores.wishes.add(stale.id, WishKind.RESEND, "x")
 
     with pytest.raises(Fenced):
         await bench.move(
@@ -135,6 +135,7 @@ async def test_a_hold_without_room_writes_nothing_at_all(bench: StoreBench) -> N
     await bench.stores.limits.put(Limit(scope="installation", period=Period.MONTH, micro_usd=int(HALF) - 1))
     other, job = await bench.submit(await bench.queued(amount=HALF - HALF)), await bench.accept()
     wish = await bench.stores.wishes.add(job.id, WishKind.HINT, "judge")
+    standing = await bench.load(job)
 
     with pytest.raises(LimitReached) as refusal:
         await bench.move(
@@ -148,7 +149,7 @@ async def test_a_hold_without_room_writes_nothing_at_all(bench: StoreBench) -> N
         )
 
     assert refusal.value.scope == "installation"
-    assert await bench.load(job) == job
+    assert await bench.load(job) == standing
     assert await bench.stores.ledger.entries(job.id) == []
     assert len(await bench.stores.jobs.events(job.id)) == 1
     assert await bench.stores.assets.load(an_asset().id) is None
@@ -178,12 +179,13 @@ async def test_a_move_may_give_way_to_what_a_person_wished_meanwhile(
 ) -> None:
     job = await bench.accept()
     wish = await bench.stores.wishes.add(job.id, WishKind(wished), ALICE.person)
+    standing = await bench.load(job)
     move = Move(job=job, to=State.RECEIVED, changes={"note": "n"}, unless_wished=True)
 
     if gives_way:
         with pytest.raises(Fenced):
             await bench.stores.jobs.move(move)
-        assert await bench.load(job) == job
+        assert await bench.load(job) == standing
 
     answered = await bench.stores.jobs.move(replace(move, taken=(wish,)))
     assert answered.note == "n"

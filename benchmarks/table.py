@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import resource
@@ -10,8 +12,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -27,14 +29,24 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        """For the last column."""
         return {True: "yes", False: "**no**", None: ""}[self.reached]
 
 
-def show(title: str, rows: Sequence[Row]) -> str:
+def show(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
-    lines = [f"### {title}", "", "| what | measured | reach | reached |", "|---|---|---|---|"]
+    lines = ["| what | measured | reach | reached |", "|---|---|---|---|"]
     lines += [f"| {row.what} | {row.measured} | {row.reach} | {row.verdict} |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def play(measure: Callable[[], list[Row]]) -> None:
+    """The command line of a benchmark that is run by itself: its rows, as a table or as JSON for `python -m benchmarks`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = measure()
+    print(json.dumps([asdict(row) for row in rows]) if options.json else show(rows))
 
 
 def cpu_s() -> float:
@@ -44,6 +56,7 @@ def cpu_s() -> float:
 
 
 def median(values: Sequence[float]) -> float:
+    """The middle one."""
     return statistics.median(values)
 
 

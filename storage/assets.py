@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.ids import JobId
 from bot.jobs.model import Asset
 from storage import tables
-from storage.database import Database
+from storage.database import Database, insert_into
 from storage.rows import asset_from_row
+
+_LOAD = sa.select(tables.assets).where(tables.assets.c.id == sa.bindparam("of_id"))
 
 
 class Assets:
@@ -24,7 +28,7 @@ class Assets:
     async def load(self, asset_id: str) -> Asset | None:
         """One asset by its id."""
         async with self._database.read() as connection:
-            found = await connection.execute(sa.select(tables.assets).where(tables.assets.c.id == asset_id))
+            found = await connection.execute(_LOAD, {"of_id": asset_id})
             row = found.mappings().first()
         return asset_from_row(row) if row else None
 
@@ -40,17 +44,27 @@ class Assets:
             return {row["role"]: asset_from_row(row) for row in rows.mappings()}
 
 
-async def add_asset(connection: AsyncConnection, asset: Asset, now: datetime) -> None:
-    """Remember a file, inside the transaction of whoever refers to it. Harmless when it is known."""
-    known = await connection.execute(sa.select(tables.assets.c.id).where(tables.assets.c.id == asset.id))
-    if known.first() is None:
-        await connection.execute(
-            tables.assets.insert().values(**asdict(asset) | {"kind": asset.kind.value}, created_at=now)
-        )
+async def keep_assets(connection: AsyncConnection, assets: Sequence[Asset], now: datetime) -> None:
+    """Remember files, inside the transaction of whoever refers to them. Harmless for files that are known."""
+    if assets:
+        rows = [asdict(asset) | {"kind": asset.kind.value, "created_at": now} for asset in assets]
+        await connection.execute(_keep(connection.dialect.name), rows)
 
 
-async def refer_asset(connection: AsyncConnection, job_id: JobId, role: str, asset: Asset) -> None:
-    """Make a job refer to a file that is known; one file per role."""
-    table = tables.job_assets
-    await connection.execute(table.delete().where(table.c.job_id == job_id, table.c.role == role))
-    await connection.execute(table.insert().values(job_id=job_id, role=role, asset_id=asset.id))
+async def refer_assets(connection: AsyncConnection, job_id: JobId, assets: Sequence[tuple[str, Asset]]) -> None:
+    """Make a job refer to files that are known; one file per role, the later one stands."""
+    if assets:
+        rows = [{"job_id": job_id, "role": role, "asset_id": asset.id} for role, asset in assets]
+        await connection.execute(_refer(connection.dialect.name), rows)
+
+
+@cache
+def _keep(dialect: str) -> sa.Insert:
+    return insert_into(dialect, tables.assets).on_conflict_do_nothing()
+
+
+@cache
+def _refer(dialect: str) -> sa.Insert:
+    inserted = insert_into(dialect, tables.job_assets)
+    replaced = {"asset_id": inserted.excluded.asset_id}
+    return inserted.on_conflict_do_update(index_elements=["job_id", "role"], set_=replaced)

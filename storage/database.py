@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import DatabaseCorrupt, DiskFull
+from storage import sqlite_driver
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction. Ours take milliseconds; a slow disk may need seconds."""
@@ -33,6 +35,7 @@ class Database:
 
     def __init__(self, url: str, *, watch: Callable[[str], None] = _ignore) -> None:
         self.url = sa.make_url(url)
+        self._path = Path(self.url.database or "")
         self._watch = watch
         self._writer = self._engine("BEGIN IMMEDIATE", size=1)
         self._readers = self._engine("BEGIN", size=READERS)
@@ -41,11 +44,12 @@ class Database:
     @property
     def path(self) -> Path:
         """The database file."""
-        return Path(self.url.database or "")
+        return self._path
 
     def _engine(self, begin: str, *, size: int) -> AsyncEngine:
         url = self.url.set(drivername="sqlite+aiosqlite")
-        engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60)
+        creator = {"async_creator_fn": sqlite_driver.connect}
+        engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60, connect_args=creator)
 
         @sa.event.listens_for(engine.sync_engine, "connect")
         def set_up(connection: Any, _record: Any) -> None:
@@ -64,7 +68,9 @@ class Database:
 
         @sa.event.listens_for(engine.sync_engine, "begin")
         def start(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(begin)
+            # Announced, and begun by the first statement: see `storage.sqlite_driver`.
+            driver: Any = connection.connection.driver_connection
+            driver.begin_with = begin
 
         return engine
 
@@ -125,6 +131,13 @@ class _Translated:
             raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
         if "malformed" in text or "not a database" in text:
             raise DatabaseCorrupt(corruption_sentence(self._path)) from error
+
+
+def insert_into(dialect: str, table: sa.Table) -> sqlite.Insert:
+    """An INSERT that can say what to do on a conflict; SQLite and PostgreSQL spell it alike, SQLAlchemy does not."""
+    if dialect != "sqlite":
+        raise NotImplementedError(dialect)
+    return sqlite.insert(table)
 
 
 def new_row_id(inserted: sa.CursorResult[Any]) -> int:

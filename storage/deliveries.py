@@ -17,11 +17,18 @@ from bot.jobs.states import FINAL
 from bot.ports import Checkpoint, Clock
 from storage import tables
 from storage.database import Database
-from storage.rows import delivery_from_row, job_from_row
+from storage.rows import delivery_from_row, is_still, job_from_row
 
 _deliveries = tables.deliveries
 _jobs = tables.jobs
 _cards = tables.cards
+
+
+_LOAD = sa.select(_deliveries).where(_deliveries.c.id == sa.bindparam("of_id"))
+_OF_JOB = sa.select(_deliveries).where(_deliveries.c.job_id == sa.bindparam("of_job")).order_by(_deliveries.c.number)
+_CHECKPOINT = _deliveries.update().where(_deliveries.c.id == sa.bindparam("of_id"))
+_END = _deliveries.update().where(_deliveries.c.id == sa.bindparam("of_id"), _deliveries.c.outcome.is_(None))
+_INSERT = _deliveries.insert()
 
 
 class Deliveries:
@@ -34,27 +41,22 @@ class Deliveries:
     async def load(self, delivery_id: str) -> Delivery | None:
         """One delivery."""
         async with self._database.read() as connection:
-            found = await connection.execute(sa.select(_deliveries).where(_deliveries.c.id == delivery_id))
+            found = await connection.execute(_LOAD, {"of_id": delivery_id})
             row = found.mappings().first()
         return delivery_from_row(row) if row else None
 
     async def of_job(self, job_id: JobId) -> list[Delivery]:
         """Every delivery of a job, in order."""
         async with self._database.read() as connection:
-            rows = await connection.execute(
-                sa.select(_deliveries).where(_deliveries.c.job_id == job_id).order_by(_deliveries.c.number)
-            )
+            rows = await connection.execute(_OF_JOB, {"of_job": job_id})
             return [delivery_from_row(row) for row in rows.mappings()]
 
     async def save_checkpoint(self, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
         """Commit how far a delivery has come. `Fenced` when the job is no longer this engine's: nothing is written."""
         async with self._database.write("checkpoint") as connection:
-            found = await connection.execute(sa.select(_jobs.c.version, _jobs.c.epoch).where(_jobs.c.id == job.id))
-            if tuple(found.one()) != (job.version, job.epoch):
+            if not await is_still(connection, job):
                 raise Fenced(f"job {job.id} was moved by somebody else")
-            await connection.execute(
-                _deliveries.update().where(_deliveries.c.id == delivery_id).values(checkpoint=checkpoint)
-            )
+            await connection.execute(_CHECKPOINT, {"of_id": delivery_id, "checkpoint": checkpoint})
 
     async def card(self, job_id: JobId) -> tuple[str, int] | None:
         """Where the job's card is, and which version of the job it shows."""
@@ -82,11 +84,8 @@ class Deliveries:
 
 async def add_delivery(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
     """Begin a delivery, inside the transaction that moves its job."""
-    await connection.execute(
-        _deliveries.insert().values(
-            id=delivery.id, job_id=delivery.job_id, number=delivery.number, place=delivery.place, created_at=now
-        )
-    )
+    row = {"id": delivery.id, "job_id": delivery.job_id, "number": delivery.number, "place": delivery.place}
+    await connection.execute(_INSERT, row | {"created_at": now})
 
 
 async def end_delivery(connection: AsyncConnection, fact: DeliveryFact, now: datetime) -> None:
@@ -96,8 +95,4 @@ async def end_delivery(connection: AsyncConnection, fact: DeliveryFact, now: dat
         changes["place"] = fact.place
     if fact.outcome == "posted":
         changes["posted_at"] = now
-    await connection.execute(
-        _deliveries.update()
-        .where(_deliveries.c.id == fact.delivery_id, _deliveries.c.outcome.is_(None))
-        .values(changes)
-    )
+    await connection.execute(_END, changes | {"of_id": fact.delivery_id})

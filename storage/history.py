@@ -91,20 +91,26 @@ def _through_index(match: str, state: State | None) -> sa.Select[Any]:
     )
 
 
+INSERT = "INSERT INTO jobs_fts (rowid, words, tokens, state) VALUES (:seq, :words, :tokens, :state)"
+
+
 async def index_job(connection: AsyncConnection, seq: int, row: Mapping[str, Any]) -> None:
     """Put a new job into the index, in the transaction that accepts it."""
-    tokens = [_token("person", row["person"]), _token("workspace", f"{row['platform']}:{row['workspace']}")]
+    await connection.execute(sa.text(INSERT), index_entry(seq, row))
+
+
+def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the index knows of a row of `jobs`: the values of `INSERT`."""
+    home = f"{row['platform']}:{row['workspace']}"
+    tokens = [_token("person", row["person"]), _token("workspace", home)]
     if row["channel"]:
-        tokens.append(_token("channel", f"{row['platform']}:{row['workspace']}:{row['channel']}"))
-    await connection.execute(
-        sa.text("INSERT INTO jobs_fts (rowid, words, tokens, state) VALUES (:seq, :words, :tokens, :state)"),
-        {
-            "seq": seq,
-            "words": f"{row['prompt']} {row['model']}",
-            "tokens": " ".join(tokens),
-            "state": _state_word(State(row["state"])),
-        },
-    )
+        tokens.append(_token("channel", f"{home}:{row['channel']}"))
+    return {
+        "seq": seq,
+        "words": f"{row['prompt']} {row['model']}",
+        "tokens": " ".join(tokens),
+        "state": _state_word(State(row["state"])),
+    }
 
 
 async def index_state(connection: AsyncConnection, job_id: JobId, state: State) -> None:

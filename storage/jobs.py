@@ -20,15 +20,32 @@ from bot.jobs.states import FINAL, State, require
 from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
-from storage.assets import add_asset, refer_asset
-from storage.database import Database, new_row_id
+from storage.assets import keep_assets, refer_assets
+from storage.database import Database
 from storage.deliveries import add_delivery, end_delivery
 from storage.history import index_job, index_state
 from storage.ledger import Ledger
-from storage.rows import event_from_row, job_columns, job_from_row
+from storage.rows import WHOLE_JOB, event_from_row, job_columns, job_from_row
 from storage.submissions import write_attempt_fact
 
 _jobs = tables.jobs
+# Statements of every job's life are built once: building one costs as much as executing it.
+_LOAD = sa.select(*WHOLE_JOB).where(_jobs.c.id == sa.bindparam("job_id"))
+_BY_KEY = sa.select(_jobs).where(
+    _jobs.c.person == sa.bindparam("of_person"), _jobs.c.request_key == sa.bindparam("of_key")
+)
+_EPOCH = sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch")
+_INSERT = _jobs.insert().returning(_jobs)
+_MOVE = (
+    _jobs.update()
+    .where(
+        _jobs.c.id == sa.bindparam("of_id"),
+        _jobs.c.version == sa.bindparam("of_version"),
+        _jobs.c.epoch == sa.bindparam("of_epoch"),
+    )
+    .returning(*WHOLE_JOB)
+)
+_INSERT_EVENT = tables.job_events.insert()
 
 
 class Jobs:
@@ -57,25 +74,20 @@ class Jobs:
                         )
                     return job_from_row(standing), False
             row = _new_row(request, quote, mark, now) | {"epoch": await read_epoch(connection)}
-            for role, asset in assets:
-                await add_asset(connection, asset, now)
-                if role == "image":
-                    row["image_asset"] = asset.id
-                elif role == "audio":
-                    row["audio_asset"] = asset.id
+            await keep_assets(connection, [asset for _, asset in assets], now)
+            row |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
             # References come after the job they point at; the assets themselves had to come first.
-            inserted = await connection.execute(_jobs.insert().values(row))
-            for role, asset in assets:
-                await refer_asset(connection, row["id"], role, asset)
-            await index_job(connection, new_row_id(inserted), row)
+            inserted = await connection.execute(_INSERT, row)
+            saved = inserted.mappings().one()
+            await refer_assets(connection, row["id"], assets)
+            await index_job(connection, saved["seq"], row)
             await _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
-            saved = await connection.execute(sa.select(_jobs).where(_jobs.c.id == row["id"]))
-            return job_from_row(saved.mappings().one()), True
+            return job_from_row(saved), True
 
     async def load(self, job_id: JobId) -> Job | None:
         """The job as it stands now."""
         async with self._database.read() as connection:
-            row = (await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))).mappings().first()
+            row = (await connection.execute(_LOAD, {"job_id": job_id})).mappings().first()
         return job_from_row(row) if row else None
 
     async def find(self, prefix: str, *, limit: int = 2) -> list[Job]:
@@ -98,83 +110,37 @@ class Jobs:
         Raises `LimitReached` when a hold has no room: then nothing was written.
         """
         job, now = move.job, self._clock.now()
-        fenced = False
         async with self._database.write(f"{job.state}→{move.to}") as connection:
             if move.attempt is not None:
                 await write_attempt_fact(connection, move.attempt, now)
             if move.ended_delivery is not None:
                 await end_delivery(connection, move.ended_delivery, now)
-            columns, kind = await self._columns(connection, move, now)
-            fenced = not await self._is_ours(connection, move)
-            if not fenced:
-                await self._carry_out(connection, move, columns, kind, now)
-            row = (await connection.execute(sa.select(_jobs).where(_jobs.c.id == job.id))).mappings().one()
-        if fenced:
+            # The job's row may point at them. Knowing of a file that nobody refers to is harmless.
+            await keep_assets(connection, [asset for _, asset in move.assets], now)
+            moved = None
+            if not (move.unless_wished and await _is_wished(connection, move)):
+                moved = await _update(connection, job, job.version, _columns(move, now))
+            if moved is not None:
+                moved = await self._book(connection, move, moved)
+                await _write_what_comes_with(connection, move, now)
+        if moved is None:
             raise Fenced(f"job {job.id} was moved by somebody else")
-        return job_from_row(row)
+        return job_from_row(moved)
 
-    async def _is_ours(self, connection: AsyncConnection, move: Move) -> bool:
-        found = await connection.execute(sa.select(_jobs.c.version, _jobs.c.epoch).where(_jobs.c.id == move.job.id))
-        if tuple(found.one()) != (move.job.version, move.job.epoch):
-            return False
-        if move.unless_wished:
-            wished = await connection.execute(
-                sa.select(tables.wishes.c.id).where(
-                    tables.wishes.c.job_id == move.job.id,
-                    tables.wishes.c.taken_at.is_(None),
-                    tables.wishes.c.id.not_in(move.taken),
-                    tables.wishes.c.kind.in_([WishKind.CANCEL, WishKind.CONFIRM]),
-                )
-            )
-            return wished.first() is None
-        return True
-
-    async def _columns(self, connection: AsyncConnection, move: Move, now: datetime) -> tuple[dict[str, Any], str]:
-        columns = job_columns(move.changes)
-        columns["version"] = move.job.version + 1
-        columns["updated_at"] = now
-        if move.to is move.job.state:
-            return columns, "noted"
-        require(move.job.state, move.to)
-        columns |= {"state": move.to.value, "state_since": now}
-        # A new state starts with a clean slate, unless the step says otherwise.
-        for name, blank in (("tries", 0), ("next_at", None), ("note", None), ("progress", None)):
-            columns.setdefault(name, blank)
-        return columns, "moved"
-
-    async def _carry_out(
-        self, connection: AsyncConnection, move: Move, columns: dict[str, Any], kind: str, now: datetime
-    ) -> None:
-        job = move.job
+    async def _book(self, connection: AsyncConnection, move: Move, moved: sa.RowMapping) -> sa.RowMapping:
+        """The money of a transition; returns the job's row as it stands then."""
         match move.money:
             case Hold(amount=amount):
-                columns |= {"hold_id": await self._ledger.hold(connection, job, amount), "held_micro_usd": int(amount)}
+                hold_id = await self._ledger.hold(connection, move.job, amount)
+                renewed = await _update(connection, move.job, moved["version"], {"hold_id": hold_id})
+                return renewed or moved
             case Settle(amount=amount):
-                await self._ledger.settle(connection, job, amount)
-                columns |= {"hold_id": None, "charged_micro_usd": int(amount)}
+                await self._ledger.settle(connection, move.job, amount)
             case Release(reason=reason):
-                await self._ledger.release(connection, job, reason)
-                columns |= {"hold_id": None}
+                await self._ledger.release(connection, move.job, reason)
             case None:
                 pass
-        for role, asset in move.assets:
-            await add_asset(connection, asset, now)
-            await refer_asset(connection, job.id, role, asset)
-        if move.new_delivery is not None:
-            await add_delivery(connection, move.new_delivery, now)
-        await connection.execute(
-            _jobs.update()
-            .where(_jobs.c.id == job.id, _jobs.c.version == job.version, _jobs.c.epoch == job.epoch)
-            .values(columns)
-        )
-        if move.taken:
-            await connection.execute(
-                tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now)
-            )
-        if job.is_final or move.to in FINAL:
-            await index_state(connection, job.id, move.to)
-        if kind == "moved":
-            await _event(connection, job.id, now, kind, move.to, {"from": job.state.value, **move.details})
+        return moved
 
     async def claim_all(self, epoch: int) -> list[Job]:
         """Take over every unfinished job for the engine of this epoch; returns them, oldest first.
@@ -270,12 +236,11 @@ def fingerprint(request: JobRequest) -> str:
 
 async def read_epoch(connection: AsyncConnection) -> int:
     """The epoch of the newest engine; 0 before the first."""
-    found = await connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch"))
-    return int(found.scalar() or 0)
+    return int((await connection.execute(_EPOCH)).scalar() or 0)
 
 
 async def _by_key(connection: AsyncConnection, person: str, key: str) -> sa.RowMapping | None:
-    found = await connection.execute(sa.select(_jobs).where(_jobs.c.person == person, _jobs.c.request_key == key))
+    found = await connection.execute(_BY_KEY, {"of_person": person, "of_key": key})
     return found.mappings().first()
 
 
@@ -315,9 +280,62 @@ def _new_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dic
     }
 
 
+async def _is_wished(connection: AsyncConnection, move: Move) -> bool:
+    """Whether a cancel or confirm was committed that this move does not know of."""
+    wishes = tables.wishes
+    found = await connection.execute(
+        sa.select(wishes.c.id).where(
+            wishes.c.job_id == move.job.id,
+            wishes.c.taken_at.is_(None),
+            wishes.c.id.not_in(move.taken),
+            wishes.c.kind.in_([WishKind.CANCEL, WishKind.CONFIRM]),
+        )
+    )
+    return found.first() is not None
+
+
+def _columns(move: Move, now: datetime) -> dict[str, Any]:
+    columns = job_columns(move.changes) | {"version": move.job.version + 1, "updated_at": now}
+    match move.money:
+        case Hold(amount=amount):
+            columns["held_micro_usd"] = int(amount)
+        case Settle(amount=amount):
+            columns |= {"hold_id": None, "charged_micro_usd": int(amount)}
+        case Release():
+            columns["hold_id"] = None
+        case None:
+            pass
+    if move.to is not move.job.state:
+        require(move.job.state, move.to)
+        # A new state starts with a clean slate, unless the step says otherwise.
+        columns = {"tries": 0, "next_at": None, "note": None, "progress": None} | columns
+        columns |= {"state": move.to.value, "state_since": now}
+    return columns
+
+
+async def _update(connection: AsyncConnection, job: Job, version: int, columns: dict[str, Any]) -> sa.RowMapping | None:
+    """The one UPDATE of a transition; `None` when the job was moved or taken over since it was loaded."""
+    mine = {"of_id": job.id, "of_version": version, "of_epoch": job.epoch}
+    updated = await connection.execute(_MOVE, columns | mine)
+    row: sa.RowMapping | None = updated.mappings().first()
+    return row
+
+
+async def _write_what_comes_with(connection: AsyncConnection, move: Move, now: datetime) -> None:
+    job = move.job
+    await refer_assets(connection, job.id, move.assets)
+    if move.new_delivery is not None:
+        await add_delivery(connection, move.new_delivery, now)
+    if move.taken:
+        await connection.execute(tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now))
+    if move.to is not job.state:
+        if job.is_final or move.to in FINAL:
+            await index_state(connection, job.id, move.to)
+        await _event(connection, job.id, now, "moved", move.to, {"from": job.state.value, **move.details})
+
+
 async def _event(
     connection: AsyncConnection, job_id: JobId, now: datetime, kind: str, state: State, details: Mapping[str, Any]
 ) -> None:
-    await connection.execute(
-        tables.job_events.insert().values(job_id=job_id, at=now, kind=kind, state=state.value, details=dict(details))
-    )
+    row = {"job_id": job_id, "at": now, "kind": kind, "state": state.value, "details": dict(details)}
+    await connection.execute(_INSERT_EVENT, row)

@@ -7,6 +7,7 @@ can exceed a limit. It fails closed: when a standing cannot be read, nothing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +38,16 @@ _ledger = tables.ledger
 _sums = tables.ledger_sums
 
 
+_INSERT = _ledger.insert()
+_HOLD = sa.select(_ledger).where(_ledger.c.id == sa.bindparam("of_id"))
+_SUMS = sa.select(_sums).where(sa.tuple_(_sums.c.scope, _sums.c.period).in_(sa.bindparam("wanted", expanding=True)))
+_ADD = sa.text(
+    "INSERT INTO ledger_sums (scope, period, micro_usd, jobs) VALUES (:scope, :period, :money, :jobs) "
+    "ON CONFLICT (scope, period) DO UPDATE SET micro_usd = ledger_sums.micro_usd + excluded.micro_usd, "
+    "jobs = ledger_sums.jobs + excluded.jobs"
+)
+
+
 class Ledger:
     """Holds, settles, releases, corrections; and how every scope stands."""
 
@@ -48,14 +59,10 @@ class Ledger:
 
     async def hold(self, connection: AsyncConnection, job: Job, amount: Money) -> int:
         """Reserve; returns the entry's id. Raises `LimitReached` before writing anything."""
-        require_room(amount, await self.standings_in(connection, job.requester))
+        workspace_zone = await self._limits.zone(connection, job.requester, self._zone)
+        require_room(amount, await self._standings(connection, job.requester, workspace_zone))
         now = self._clock.now()
-        booking = book(
-            job.requester,
-            now,
-            workspace_zone=await self._limits.zone(connection, job.requester, self._zone),
-            installation_zone=self._zone,
-        )
+        booking = book(job.requester, now, workspace_zone=workspace_zone, installation_zone=self._zone)
         return await _write(connection, job.id, EntryKind.HOLD, amount, hold_delta(amount), booking, now)
 
     async def settle(self, connection: AsyncConnection, job: Job, amount: Money) -> None:
@@ -102,17 +109,17 @@ class Ledger:
     async def standings(self, requester: Requester) -> list[Standing]:
         """How every scope this person's next job would count in stands now."""
         async with self._database.read() as connection:
-            return await self.standings_in(connection, requester)
+            zone = await self._limits.zone(connection, requester, self._zone)
+            return await self._standings(connection, requester, zone)
 
-    async def standings_in(self, connection: AsyncConnection, requester: Requester) -> list[Standing]:
-        """The same inside a transaction."""
-        rules = await self._limits.in_force(connection, requester, self._clock.now(), self._zone)
+    async def _standings(
+        self, connection: AsyncConnection, requester: Requester, workspace_zone: ZoneInfo
+    ) -> list[Standing]:
+        rules = await self._limits.in_force(connection, requester, self._clock.now(), workspace_zone, self._zone)
         wanted = {(rule.scope, rule.key) for rule in rules}
         used: dict[tuple[str, str], tuple[int, int]] = {}
         if wanted:
-            found = await connection.execute(
-                sa.select(_sums).where(sa.tuple_(_sums.c.scope, _sums.c.period).in_(sorted(wanted)))
-            )
+            found = await connection.execute(_SUMS, {"wanted": sorted(wanted)})
             used = {(row.scope, row.period): (row.micro_usd, row.jobs) for row in found}
         standings = []
         for rule in rules:
@@ -156,33 +163,13 @@ async def _write(
     hold_id: int | None = None,
     reason: str | None = None,
 ) -> int:
-    inserted = await connection.execute(
-        _ledger.insert().values(
-            job_id=job_id,
-            kind=kind.value,
-            micro_usd=int(amount),
-            delta_micro_usd=int(delta.money),
-            delta_jobs=delta.jobs,
-            hold_id=hold_id,
-            workspace_scope=booking.workspace_scope,
-            channel_scope=booking.channel_scope,
-            user_scope=booking.user_scope,
-            day=booking.day,
-            month=booking.month,
-            installation_day=booking.installation_day,
-            installation_month=booking.installation_month,
-            reason=reason,
-            at=now,
-        )
-    )
+    row = asdict(booking) | {"job_id": job_id, "kind": kind.value, "hold_id": hold_id, "reason": reason, "at": now}
+    row |= {"micro_usd": int(amount), "delta_micro_usd": int(delta.money), "delta_jobs": delta.jobs}
+    inserted = await connection.execute(_INSERT, row)
     entry_id = new_row_id(inserted)
     if delta.money or delta.jobs:
         await connection.execute(
-            sa.text(
-                "INSERT INTO ledger_sums (scope, period, micro_usd, jobs) VALUES (:scope, :period, :money, :jobs) "
-                "ON CONFLICT (scope, period) DO UPDATE SET micro_usd = ledger_sums.micro_usd + excluded.micro_usd, "
-                "jobs = ledger_sums.jobs + excluded.jobs"
-            ),
+            _ADD,
             [
                 {"scope": scope, "period": period, "money": int(delta.money), "jobs": delta.jobs}
                 for scope, period in booking.sums()
@@ -204,7 +191,7 @@ def _booking(row: Any) -> Booking:
 
 
 async def _hold(connection: AsyncConnection, hold_id: int) -> tuple[Money, Booking]:
-    row = (await connection.execute(sa.select(_ledger).where(_ledger.c.id == hold_id))).one()
+    row = (await connection.execute(_HOLD, {"of_id": hold_id})).one()
     return Money(row.micro_usd), _booking(row)
 
 

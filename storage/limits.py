@@ -20,6 +20,13 @@ from storage.database import Database
 _limits = tables.limits
 
 
+_OF_SCOPES = sa.select(_limits).where(_limits.c.scope.in_(sa.bindparam("asked", expanding=True)))
+_ZONE = sa.select(tables.workspaces.c.timezone).where(
+    tables.workspaces.c.platform == sa.bindparam("of_platform"),
+    tables.workspaces.c.workspace == sa.bindparam("of_workspace"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleInForce:
     """What applies to one scope in one period; `key` is the period as the sums name it."""
@@ -68,25 +75,24 @@ class Limits:
 
     async def zone(self, connection: AsyncConnection, requester: Requester, fallback: ZoneInfo) -> ZoneInfo:
         """The workspace's zone, else the installation's."""
-        table = tables.workspaces
-        found = await connection.execute(
-            sa.select(table.c.timezone).where(
-                table.c.platform == requester.platform, table.c.workspace == requester.workspace
-            )
-        )
-        name = found.scalar()
+        where = {"of_platform": requester.platform, "of_workspace": requester.workspace}
+        name = (await connection.execute(_ZONE, where)).scalar()
         return ZoneInfo(name) if name else fallback
 
     async def in_force(
-        self, connection: AsyncConnection, requester: Requester, now: datetime, installation_zone: ZoneInfo
+        self,
+        connection: AsyncConnection,
+        requester: Requester,
+        now: datetime,
+        workspace_zone: ZoneInfo,
+        installation_zone: ZoneInfo,
     ) -> list[RuleInForce]:
         """Every scope and period a job of this requester counts in, with the figures that apply."""
         workspace, channel, user = workspace_scope(requester), channel_scope(requester), user_scope(requester)
         roles = role_scopes(requester)
         asked = [INSTALLATION, workspace, user, "user:default", *roles] + ([channel] if channel else [])
-        found = await connection.execute(sa.select(_limits).where(_limits.c.scope.in_(asked)))
+        found = await connection.execute(_OF_SCOPES, {"asked": asked})
         rules = {(limit.scope, limit.period): limit for limit in map(_from_row, found.mappings())}
-        zone = await self.zone(connection, requester, installation_zone)
 
         def find(scope: str, period: Period) -> Limit | None:
             stored, default = rules.get((scope, period)), self._defaults.get((scope, period))
@@ -105,7 +111,7 @@ class Limits:
             pots += [(channel, _pot(find, period, channel))] if channel else []
             pots.append((INSTALLATION, _pot(find, period, INSTALLATION)))
             for scope, (micro_usd, count) in pots:
-                own_zone = installation_zone if scope == INSTALLATION else zone
+                own_zone = installation_zone if scope == INSTALLATION else workspace_zone
                 in_force.append(
                     RuleInForce(
                         scope=scope,

@@ -249,10 +249,10 @@ def _shelf_for(url: str) -> _Shelf:
 
 
 def _key(asset_id: str) -> str:
-    """`ab/cd/<sha256>`. Whatever is no SHA-256 names nothing, so that no id can climb out of the store."""
+    """`ab/<sha256>`. Whatever is no SHA-256 names nothing, so that no id can climb out of the store."""
     if not _ID.fullmatch(asset_id):
         raise FileNotFoundError(asset_id)
-    return f"{asset_id[:2]}/{asset_id[2:4]}/{asset_id}"
+    return f"{asset_id[:2]}/{asset_id}"
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -18,6 +18,9 @@ ALL = "*"
 """Stands for every provider in `pause` and `resume`."""
 
 
+_LOAD = sa.select(_table).where(sa.or_(_table.c.provider == ALL, _table.c.provider == sa.bindparam("of_provider")))
+
+
 class ProviderHealth:
     """Pause and breaker of every provider."""
 
@@ -68,9 +71,11 @@ class ProviderHealth:
 
 async def health_in(connection: AsyncConnection, provider: str) -> Health:
     """How a provider fares, inside a transaction."""
-    everything = await _row(connection, ALL)
+    found = await connection.execute(_LOAD, {"of_provider": provider})
+    rows = {row["provider"]: row for row in found.mappings()}
+    everything = rows.get(ALL)
     paused = everything is not None and everything["paused_at"] is not None
-    return _health(provider, await _row(connection, provider), paused=paused)
+    return _health(provider, rows.get(provider), paused=paused)
 
 
 async def _row(connection: AsyncConnection, provider: str) -> sa.RowMapping | None:

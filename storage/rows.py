@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.model import (
     Asset,
@@ -27,6 +29,7 @@ from bot.jobs.model import (
 )
 from bot.jobs.states import State
 from bot.money.amount import Money
+from storage import tables
 
 _SAME_NAME = frozenset(
     "version epoch request_key prompt provider model image_asset audio_asset parent_id hold_id attempt_id "
@@ -36,6 +39,15 @@ _SAME_NAME = frozenset(
 _MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held": "held_micro_usd"} | {
     "charged": "charged_micro_usd"
 }
+WHOLE_JOB = (
+    tables.jobs,
+    sa.exists(
+        sa.select(tables.wishes.c.id)
+        .where(tables.wishes.c.job_id == tables.jobs.c.id, tables.wishes.c.taken_at.is_(None))
+        .correlate(tables.jobs)
+    ).label("wished"),
+)
+"""What to select, or to return from an update, for `job_from_row` to know of waiting wishes, too."""
 _VALUES: Mapping[str, type[Any]] = {
     "settings": RenderSettings,
     "image": InputRef,
@@ -43,6 +55,15 @@ _VALUES: Mapping[str, type[Any]] = {
     "output": Clip,
     "error": JobError,
 }
+
+
+_STANDS = sa.select(tables.jobs.c.version, tables.jobs.c.epoch).where(tables.jobs.c.id == sa.bindparam("of_id"))
+
+
+async def is_still(connection: AsyncConnection, job: Job) -> bool:
+    """Whether nobody moved or took over the job since it was read."""
+    found = (await connection.execute(_STANDS, {"of_id": job.id})).one()
+    return tuple(found) == (job.version, job.epoch)
 
 
 def job_from_row(row: RowMapping) -> Job:
@@ -57,6 +78,7 @@ def job_from_row(row: RowMapping) -> Job:
         state=State(row["state"]),
         relation=Relation(row["relation"]) if row["relation"] else None,
         requester=requester_from_row(row),
+        wished=bool(row.get("wished")),
         **values,
     )
 

@@ -17,18 +17,59 @@ from bot.jobs.model import Job, Outcome, Submission, WishKind
 from bot.jobs.moves import AttemptFact
 from bot.jobs.states import RUNNING, State
 from bot.ports import Capacity, Clock
-from bot.tracker.breaker import Health
-from bot.tracker.capacity import Queued, next_in_line
+from bot.tracker.capacity import BATCH, Queued, next_in_line
 from storage import tables
 from storage.database import Database
 from storage.provider_health import health_in
-from storage.rows import job_from_row, submission_from_row
+from storage.rows import WHOLE_JOB, is_still, job_from_row, submission_from_row
 
 _submissions = tables.submissions
 _jobs = tables.jobs
 
 UNCONFIRMED_OCCUPIES = timedelta(minutes=30)
 """How long an unconfirmed attempt counts towards capacity; afterwards only towards money."""
+
+
+# Statements of every job's life are built once: building one costs as much as executing it.
+_INSERT = _submissions.insert()
+_INSERT_EVENT = tables.job_events.insert()
+_GRANT = _jobs.update().where(_jobs.c.id == sa.bindparam("of_id")).returning(*WHOLE_JOB)
+_open_outcome = sa.and_(
+    sa.or_(_submissions.c.outcome.is_(None), _submissions.c.outcome == Outcome.UNCONFIRMED.value),
+    sa.bindparam("new_outcome", type_=sa.String).is_not(None),
+)
+_FACT = (
+    _submissions.update()
+    .where(_submissions.c.attempt_id == sa.bindparam("of_id"))
+    .values(
+        outcome=sa.case((_open_outcome, sa.bindparam("new_outcome", type_=sa.String)), else_=_submissions.c.outcome),
+        reason=sa.case((_open_outcome, sa.bindparam("new_reason", type_=sa.Text)), else_=_submissions.c.reason),
+        provider_job_id=sa.func.coalesce(_submissions.c.provider_job_id, sa.bindparam("new_id", type_=sa.String)),
+        ended_at=sa.func.coalesce(_submissions.c.ended_at, sa.bindparam("new_end", type_=tables.UtcTime)),
+    )
+)
+_CANCEL_WISHED = sa.select(tables.wishes.c.id).where(
+    tables.wishes.c.job_id == sa.bindparam("of_job"),
+    tables.wishes.c.kind == WishKind.CANCEL.value,
+    tables.wishes.c.taken_at.is_(None),
+)
+_is_running = _jobs.c.state.in_([state.value for state in RUNNING])
+_RUNNING = sa.select(_jobs.c.person, sa.func.count().label("running")).where(_is_running).group_by(_jobs.c.person)
+_RUNNING_OF = (
+    sa.select(sa.func.count()).select_from(_jobs).where(_jobs.c.person == sa.bindparam("of_person"), _is_running)
+)
+_place = sa.func.row_number().over(partition_by=_jobs.c.person, order_by=[_jobs.c.queued_at, _jobs.c.id])
+_queued = (
+    sa.select(_jobs.c.id, _jobs.c.person, _jobs.c.queued_at, _place.label("place"))
+    .where(
+        _jobs.c.state == State.QUEUED.value,
+        _jobs.c.provider == sa.bindparam("of_provider"),
+        sa.or_(_jobs.c.next_at.is_(None), _jobs.c.next_at <= sa.bindparam("now", type_=tables.UtcTime)),
+    )
+    .subquery()
+)
+# Nobody can have more than `most` running, so that the rest of a long line need not be looked at.
+_LINE = sa.select(_queued).where(_queued.c.place <= sa.bindparam("most"))
 
 
 class Submissions:
@@ -39,63 +80,43 @@ class Submissions:
         self._clock = clock
 
     async def grant(self, job: Job, submission: Submission, capacity: Capacity, person_concurrent: int) -> Job | None:
-        """Write the submission and move the job to `submitting`, if there is room and it is this job's turn.
+        """Write the submission and move the job to `submitting`, if there is room for it and for its person.
 
-        `None` when there is no room, another goes first, or the provider is paused or resting: nothing was written.
-        Raises `Fenced` when the job was moved or taken over, or a cancel was committed before.
+        `None` when the job is not in line, there is no room, the person has as many running as allowed, or the provider
+        is paused or resting: nothing was written. Raises `Fenced` when the job was moved or taken over, or a cancel was committed before. Who
+        goes first is `next_in_line`'s to say, right before.
         """
         now = self._clock.now()
         async with self._database.write("grant") as connection:
-            row = (await connection.execute(sa.select(_jobs).where(_jobs.c.id == job.id))).mappings().one()
-            if (row["version"], row["epoch"]) != (job.version, job.epoch) or await _cancel_wished(connection, job.id):
+            if not await is_still(connection, job) or await _cancel_wished(connection, job.id):
                 raise Fenced(f"job {job.id} was moved by somebody else")
-            turn = await _next_in_line(connection, job.provider, capacity, person_concurrent, now)
-            if job.id not in turn:
+            if job.state is not State.QUEUED or (job.next_at is not None and job.next_at > now):
                 return None
-            await connection.execute(
-                _submissions.insert().values(
-                    attempt_id=submission.attempt_id,
-                    job_id=job.id,
-                    provider=submission.provider,
-                    model=submission.model,
-                    token=submission.token,
-                    input_url=submission.input_url,
-                    started_at=now,
-                    lookups=0,
-                )
-            )
-            await connection.execute(
-                _jobs.update()
-                .where(_jobs.c.id == job.id)
-                .values(
-                    state=State.SUBMITTING.value,
-                    version=job.version + 1,
-                    attempt_id=submission.attempt_id,
-                    retries_used=job.retries_used + 1,
-                    next_at=None,
-                    note=None,
-                    progress=None,
-                    state_since=now,
-                    updated_at=now,
-                )
-            )
-            await connection.execute(
-                tables.job_events.insert().values(
-                    job_id=job.id,
-                    at=now,
-                    kind="moved",
-                    state=State.SUBMITTING.value,
-                    details={"from": job.state.value, "attempt": submission.attempt_id},
-                )
-            )
-            saved = await connection.execute(sa.select(_jobs).where(_jobs.c.id == job.id))
-            return job_from_row(saved.mappings().one())
+            if await _room(connection, job.provider, capacity, now) <= 0:
+                return None
+            if await _running_of(connection, job.requester.person) >= person_concurrent:
+                return None
+            row = {"attempt_id": submission.attempt_id, "job_id": job.id, "provider": submission.provider}
+            row |= {"model": submission.model, "token": submission.token, "input_url": submission.input_url}
+            await connection.execute(_INSERT, row | {"started_at": now, "lookups": 0})
+            columns = {
+                "state": State.SUBMITTING.value,
+                "version": job.version + 1,
+                "state_since": now,
+                "updated_at": now,
+            }
+            columns |= {"attempt_id": submission.attempt_id, "retries_used": job.retries_used + 1}
+            columns |= {"next_at": None, "note": None, "progress": None}
+            granted = await connection.execute(_GRANT, columns | {"of_id": job.id})
+            details = {"from": job.state.value, "attempt": submission.attempt_id}
+            event = {"job_id": job.id, "at": now, "kind": "moved", "state": State.SUBMITTING.value, "details": details}
+            await connection.execute(_INSERT_EVENT, event)
+            return job_from_row(granted.mappings().one())
 
     async def still_ours(self, job: Job) -> bool:
         """Whether nobody moved or took over the job since: read afresh, right before sending."""
         async with self._database.read() as connection:
-            found = await connection.execute(sa.select(_jobs.c.version, _jobs.c.epoch).where(_jobs.c.id == job.id))
-            return tuple(found.one()) == (job.version, job.epoch)
+            return await is_still(connection, job)
 
     async def record(self, fact: AttemptFact) -> None:
         """Write down what became known of an attempt, whoever owns the job."""
@@ -157,71 +178,48 @@ class Submissions:
 
 async def write_attempt_fact(connection: AsyncConnection, fact: AttemptFact, now: datetime) -> None:
     """Fill in an outcome once (unconfirmed may still become accepted), an id once, an end once."""
-    mine = _submissions.c.attempt_id == fact.attempt_id
-    if fact.outcome is not None:
-        open_outcome = sa.or_(_submissions.c.outcome.is_(None), _submissions.c.outcome == Outcome.UNCONFIRMED.value)
-        await connection.execute(
-            _submissions.update().where(mine, open_outcome).values(outcome=fact.outcome.value, reason=fact.reason)
-        )
-    if fact.provider_job_id is not None:
-        await connection.execute(
-            _submissions.update()
-            .where(mine, _submissions.c.provider_job_id.is_(None))
-            .values(provider_job_id=fact.provider_job_id)
-        )
-    if fact.ended:
-        await connection.execute(
-            _submissions.update().where(mine, _submissions.c.ended_at.is_(None)).values(ended_at=now)
-        )
+    values = {"new_outcome": fact.outcome, "new_reason": fact.reason, "new_id": fact.provider_job_id}
+    await connection.execute(_FACT, values | {"new_end": now if fact.ended else None, "of_id": fact.attempt_id})
 
 
 async def _cancel_wished(connection: AsyncConnection, job_id: JobId) -> bool:
-    table = tables.wishes
-    found = await connection.execute(
-        sa.select(table.c.id).where(
-            table.c.job_id == job_id, table.c.kind == WishKind.CANCEL.value, table.c.taken_at.is_(None)
-        )
-    )
-    return found.first() is not None
+    return (await connection.execute(_CANCEL_WISHED, {"of_job": job_id})).first() is not None
 
 
 async def _next_in_line(
     connection: AsyncConnection, provider: str, capacity: Capacity, person_concurrent: int, now: datetime
 ) -> list[JobId]:
-    health = await health_in(connection, provider)
-    room = _room(health, capacity, await _open(connection, provider, now))
-    if room > 0 and capacity.creates_per_minute is not None:
-        room = min(room, capacity.creates_per_minute - await _last_minute(connection, provider, now))
+    room = await _room(connection, provider, capacity, now)
     if room <= 0:
         return []
-    waiting = await connection.execute(
-        sa.select(_jobs.c.id, _jobs.c.person, _jobs.c.queued_at)
-        .where(
-            _jobs.c.state == State.QUEUED.value,
-            _jobs.c.provider == provider,
-            sa.or_(_jobs.c.next_at.is_(None), _jobs.c.next_at <= now),
-        )
-        .order_by(_jobs.c.queued_at)
-    )
+    waiting = await connection.execute(_LINE, {"of_provider": provider, "now": now, "most": person_concurrent})
     queued = [Queued(job_id=row.id, person=row.person, since=row.queued_at or now) for row in waiting]
     if not queued:
         return []
-    running = await connection.execute(
-        sa.select(_jobs.c.person, sa.func.count().label("running"))
-        .where(_jobs.c.state.in_([state.value for state in RUNNING]))
-        .group_by(_jobs.c.person)
-    )
+    running = await connection.execute(_RUNNING)
     counts = {row.person: int(row.running) for row in running}
     return next_in_line(queued, counts, room=room, person_concurrent=person_concurrent, now=now)
 
 
-def _room(health: Health, capacity: Capacity, occupied: tuple[int, int]) -> int:
-    running, submitting = occupied
+async def _running_of(connection: AsyncConnection, person: str) -> int:
+    return int((await connection.execute(_RUNNING_OF, {"of_person": person})).scalar_one())
+
+
+async def _room(connection: AsyncConnection, provider: str, capacity: Capacity, now: datetime) -> int:
+    """How many creates the provider takes right now; counted, never remembered."""
+    health = await health_in(connection, provider)
     if not health.takes_creates:
         return 0
-    unlimited = 1_000_000
-    room = unlimited if capacity.max_concurrent is None else capacity.max_concurrent - running
-    return min(room, 1 - submitting) if health.one_at_a_time else room
+    room = BATCH
+    if capacity.max_concurrent is not None or health.one_at_a_time:
+        running, submitting = await _open(connection, provider, now)
+        if capacity.max_concurrent is not None:
+            room = min(room, capacity.max_concurrent - running)
+        if health.one_at_a_time:
+            room = min(room, 1 - submitting)
+    if room > 0 and capacity.creates_per_minute is not None:
+        room = min(room, capacity.creates_per_minute - await _last_minute(connection, provider, now))
+    return room
 
 
 async def _open(connection: AsyncConnection, provider: str, now: datetime) -> tuple[int, int]:

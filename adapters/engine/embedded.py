@@ -29,6 +29,8 @@ LISTEN_EVERY_S = 0.25
 """How often other processes' writes are looked for."""
 LINE_EVERY_S = 1.0
 """How often each provider's line is looked at even though nothing seemed to change: capacity per minute comes back."""
+LINE_SETTLES_S = 0.01
+"""What changes within this time is one change of the line."""
 RECONCILE_EVERY_S = 3600.0
 AFTER_A_FAULT_S = 5.0
 
@@ -207,26 +209,35 @@ class EmbeddedEngine:
 
     async def _line(self) -> None:
         """Give jobs their turn whenever capacity may have changed, and once a second."""
+        looked_at = -LINE_EVERY_S
         while True:
             try:
                 async with asyncio.timeout(LINE_EVERY_S):
                     await self._line_changed.wait()
+                    await self._clock.sleep(LINE_SETTLES_S)
             except TimeoutError:
                 pass
             self._line_changed.clear()
+            is_time = self._clock.monotonic() - looked_at >= LINE_EVERY_S
+            if is_time:
+                looked_at = self._clock.monotonic()
             for name in self._tracker.desk.providers:
                 try:
+                    if is_time:
+                        await self._look_at(name)
                     await self._serve(name)
                 except Exception:
                     # One provider's line must not hold up the others'.
                     log.exception("engine.line_failed", provider=name)
 
-    async def _serve(self, name: str) -> None:
-        desk = self._tracker.desk
-        provider = desk.providers[name]
+    async def _look_at(self, name: str) -> None:
         health = await self._stores.health.load(name)
         if not health.paused and health.rest_is_over(self._clock.now()):
             await self._try_again(name)
+
+    async def _serve(self, name: str) -> None:
+        desk = self._tracker.desk
+        provider = desk.providers[name]
         turns = await self._stores.submissions.next_in_line(name, provider.capacity, desk.person_concurrent)
         for job_id in turns:
             if job_id not in self._active:

@@ -194,6 +194,8 @@ class Job:
     created_at: datetime
     updated_at: datetime
     queued_at: datetime | None = None
+    wished: bool = field(default=False, compare=False)
+    """Wishes were waiting for an answer when this was read."""
 
     @property
     def is_final(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,20 +34,24 @@ def next_in_line(
     beyond `person_concurrent` running jobs: the others wait, they are not refused. What is granted counts at once.
     """
     counts = Counter(running)
-    waiting = sorted(queued, key=lambda job: (job.since, job.job_id))
+    own: defaultdict[str, deque[Queued]] = defaultdict(deque)
+    for job in sorted(queued, key=lambda job: (job.since, job.job_id)):
+        own[job.person].append(job)
+    # A person's best job is the oldest one, so that only the heads of the persons' lines compete.
+    heads = [_rank(line[0], counts, now) for person, line in own.items() if counts[person] < person_concurrent]
+    heapq.heapify(heads)
     chosen: list[JobId] = []
-    while len(chosen) < min(room, BATCH):
-        eligible = [job for job in waiting if counts[job.person] < person_concurrent]
-        if not eligible:
-            break
-        best = min(eligible, key=lambda job: _rank(job, counts, now))
-        chosen.append(best.job_id)
-        counts[best.person] += 1
-        waiting.remove(best)
+    while heads and len(chosen) < min(room, BATCH):
+        *_, job_id, person = heapq.heappop(heads)
+        chosen.append(job_id)
+        counts[person] += 1
+        own[person].popleft()
+        if own[person] and counts[person] < person_concurrent:
+            heapq.heappush(heads, _rank(own[person][0], counts, now))
     return chosen
 
 
-def _rank(job: Queued, running: Mapping[str, int], now: datetime) -> tuple[int, int, datetime, JobId]:
+def _rank(job: Queued, running: Mapping[str, int], now: datetime) -> tuple[int, int, datetime, JobId, str]:
     if now - job.since > PATIENCE:
-        return (0, 0, job.since, job.job_id)
-    return (1, running[job.person], job.since, job.job_id)
+        return (0, 0, job.since, job.job_id, job.person)
+    return (1, running[job.person], job.since, job.job_id, job.person)

@@ -57,10 +57,12 @@ class Tracker:
         `turn`: the engine found that it is this job's turn at its provider. A job somebody else moved is loaded afresh,
         with its facts, and gone on with from there.
         """
+        moved: Job | None = None
         for _ in range(MOST_STEPS):
-            job = await self.desk.stores.jobs.load(job_id)
+            job = moved or await self.desk.stores.jobs.load(job_id)
             if job is None:
                 return Wait()
+            moved = None
             if job.epoch < self.epoch:
                 await self.desk.stores.jobs.claim(job, self.epoch)
                 continue
@@ -88,7 +90,7 @@ class Tracker:
 
     async def _next(self, job: Job, *, turn: bool) -> Next:
         now, times = self.desk.clock.now(), self.desk.times
-        wishes = await self.desk.stores.wishes.waiting(job.id)
+        wishes = await self.desk.stores.wishes.waiting(job.id) if job.wished else []
         waits = job.next_at is not None and now < job.next_at <= now + times.longest_wait
         if waits and not wishes and not job.is_final and job.state is not State.QUEUED:
             return Wait(until=job.next_at)

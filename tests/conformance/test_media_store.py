@@ -162,7 +162,7 @@ async def test_only_a_directory_has_local_files(files: ObjectMediaStore, directo
     here = await put(files, a_file(tmp_path))
     there = await put(bucket, a_file(tmp_path))
 
-    assert await files.local_path(here.id) == directory / here.id[:2] / here.id[2:4] / here.id
+    assert await files.local_path(here.id) == directory / here.id[:2] / here.id
     assert await bucket.local_path(there.id) is None
 
 
@@ -223,11 +223,11 @@ async def test_bytes_and_names_are_synced_before_put_returns(
 
     asset = await put(files, a_file(tmp_path))
 
-    path = directory / asset.id[:2] / asset.id[2:4] / asset.id
+    path = directory / asset.id[:2] / asset.id
     named = done.index(("name", str(path)))
     before = [name for action, name in done[:named] if action == "sync"]
     assert any(name.startswith(f"{directory}/incoming/") for name in before)
-    assert {str(tmp_path), str(directory), str(directory / asset.id[:2])} <= set(before)
+    assert {str(tmp_path), str(directory)} <= set(before)
     assert done[named + 1] == ("sync", str(path.parent))
 
 

@@ -112,7 +112,7 @@ def _is_honest(render: Render, job: Row, evidence: Evidence) -> bool:
 
 def _is_kept(render: Render, job: Row, evidence: Evidence) -> bool:
     asset = job["output"]["asset_id"]
-    path = evidence.folder / "data" / "media" / asset[:2] / asset[2:4] / asset
+    path = evidence.folder / "data" / "media" / asset[:2] / asset
     return bool(path.exists() and path.read_bytes() == clip_of(render.id) and _sha(clip_of(render.id)) == asset)
 
 
@@ -176,6 +176,9 @@ def every_job_pays_what_was_charged(evidence: Evidence) -> Iterator[str]:
 
 def _owed(job: Row, render: Render | None, evidence: Evidence) -> int:
     code = (job["error"] or {}).get("code")
+    if render is None and "resolve-submitted" in evidence.deeds_done(job["id"]) and code in TAKEN_AT_THEIR_WORD:
+        # An operator said that it was taken, and was wrong.
+        return int(job["held_micro_usd"])
     if render is None or code == "never_submitted":
         return 0
     silent = "failed-silent" in Script(render.accepted["prompt"], render.provider)

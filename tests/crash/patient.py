@@ -170,8 +170,12 @@ async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     folder = Path(run.folder)
     async with open_app(settings_for(folder, story), parts_for(run, story, watcher)) as app:
         people = People(app, story, folder)
-        async with app.run_engine("run"):
-            settled = await _live_through(people, story)
+        settled, resting = True, False
+        while settled and not resting:
+            async with app.run_engine("run"):
+                settled = await _live_through(people, story)
+            # Late evidence may have taken up a job again just before the end.
+            resting = await people.are_done(set())
         jobs = {key: describe(await people.job(job_id)) for key, job_id in people.jobs.items()}
         # The last moment before a clean end: whoever is killed here leaves an unfolded write-ahead log.
         watcher(AT_THE_END)

@@ -94,7 +94,9 @@ class Database:
                 try:
                     yield connection
                 except BaseException:
-                    await asyncio.shield(transaction.rollback())
+                    # A cancelled statement makes SQLAlchemy give up the connection; closing it undoes everything.
+                    if not connection.invalidated:
+                        await asyncio.shield(transaction.rollback())
                     raise
                 self._watch(f"before commit {name}")
                 # Shielded: a cancelled task must not leave us guessing whether the commit happened.

@@ -10,6 +10,7 @@ two seconds at a million jobs. PostgreSQL's `tsvector` takes this module's place
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +134,9 @@ def _token(kind: str, value: str) -> str:
 
 def _match(q: str | None, **exact: str | None) -> str | None:
     parts = [f'tokens:"{_token(kind, value)}"' for kind, value in exact.items() if value]
-    parts += [f'words:"{word}"' for word in re.findall(r"\w+", q or "")]
+    # Composed as prompts are; an underscore is no word of its own to the index.
+    text = unicodedata.normalize("NFC", q or "")
+    parts += [f'words:"{word}"' for word in re.findall(r"[^\W_]+", text)]
     return " AND ".join(parts) or None
 
 

@@ -8,8 +8,11 @@ thread at once and answer the rest from memory. Results are small here: pages, s
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Self
 
 import aiosqlite
@@ -28,7 +31,17 @@ class OneTripConnection(aiosqlite.Connection):
     async def in_thread(self, function: Any, *arguments: Any) -> Any:
         """Run a function of the raw connection in the connection's thread, inside the transaction that was announced."""
         begin, self.begin_with = self.begin_with, None
-        return await self._execute(_begin_and, begin, function, self._conn, *arguments)  # type: ignore[no-untyped-call]
+        trip = asyncio.get_running_loop().create_future()
+        # As `Connection._execute` does it, which loses sight of what it sent when its caller is cancelled.
+        self._tx.put_nowait((trip, partial(_begin_and, begin, function, self._conn, *arguments)))
+        try:
+            return await asyncio.shield(trip)
+        except asyncio.CancelledError:
+            # The thread goes on regardless. Only when it is back can anybody tell whether a transaction is open.
+            while not trip.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([trip])
+            raise
 
     async def commit(self) -> None:
         """End the transaction; no trip when none was begun."""

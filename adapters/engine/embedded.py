@@ -59,6 +59,8 @@ class EmbeddedEngine:
         self._active: dict[JobId, asyncio.Task[None]] = {}
         self._again: set[JobId] = set()
         """Woken while at a step: run once more afterwards."""
+        self._started: set[JobId] = set()
+        """Jobs accepted in this process: when the listener comes across them, they are known already."""
         self._line_changed = asyncio.Event()
         self._heap_changed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -72,6 +74,7 @@ class EmbeddedEngine:
 
     async def start(self, job_id: JobId) -> None:
         """See to it that the job is run now. Harmless when called twice."""
+        self._started.add(job_id)
         self._launch(job_id, turn=False)
 
     async def wake(self, job_id: JobId) -> None:
@@ -82,6 +85,7 @@ class EmbeddedEngine:
 
     async def begin(self) -> int:
         """Raise the epoch, take over every unfinished job. Returns how many there were."""
+        self._tracker.stopping = False
         self._tracker.epoch = epoch = await self._stores.jobs.raise_epoch()
         self._seen_job, _ = await self._stores.jobs.accepted_since(0)
         self._seen_wish, _ = await self._stores.wishes.added_since(0)
@@ -110,7 +114,8 @@ class EmbeddedEngine:
         await self._begun.wait()
 
     def stop(self) -> None:
-        """Begin to drain."""
+        """Begin to drain: steps that are under way are finished, and no others begun."""
+        self._tracker.stopping = True
         self._stopping.set()
 
     @property
@@ -142,6 +147,8 @@ class EmbeddedEngine:
         wait = Wait()
         try:
             async with self._slots:
+                if self._stopping.is_set():
+                    return
                 wait = await self._tracker.run(job_id, turn=turn)
         except Exception:
             # One job's fault must not end the others; it is tried again, and the log says where it broke.
@@ -204,7 +211,9 @@ class EmbeddedEngine:
                 # A database that is briefly unreadable must not make the engine deaf for good.
                 log.exception("engine.listen_failed")
                 continue
-            for job_id in dict.fromkeys([*new, *wished]):
+            unknown = [job_id for job_id in new if job_id not in self._started]
+            self._started.difference_update(new)
+            for job_id in dict.fromkeys([*unknown, *wished]):
                 self._launch(job_id, turn=False)
 
     async def _line(self) -> None:

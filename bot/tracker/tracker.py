@@ -49,6 +49,8 @@ class Tracker:
         self.desk = desk
         self.epoch = 0
         """Of the engine this tracker works for; jobs of earlier engines are taken over before they are moved."""
+        self.stopping = False
+        """The engine drains: a job rests after the step it is at."""
         self._changed = changed
 
     async def run(self, job_id: JobId, *, turn: bool = False) -> Wait:
@@ -83,6 +85,8 @@ class Tracker:
             self._changed(moved)
             if job.state is State.FETCHING and moved.output is not None:
                 await self._tidy_up(job)
+            if self.stopping:
+                return Wait(until=self.desk.clock.now())
             if stayed and moved.next_at is not None:
                 return Wait(until=moved.next_at, for_turn=moved.state is State.QUEUED)
         log.error("job.runs_in_circles", job_id=job_id)

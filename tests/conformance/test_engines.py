@@ -397,3 +397,19 @@ async def test_a_start_that_fails_lets_the_lock_go(bench: EngineBench) -> None:
 
         app.stores.jobs.raise_epoch = raise_epoch  # type: ignore[method-assign]
         await start_and_stop(app, "run")
+
+
+async def test_stopping_does_not_begin_what_waits_for_a_free_place(bench: EngineBench) -> None:
+    bench.gate("check").close()
+    async with bench.process() as app:
+        async with embedded(app, concurrent_steps=1, drain_s=20.0) as engine:
+            busy = await ask(app)
+            await until(lambda: bench.gate("check").waiting)
+            waiting = await ask(app)
+            await engine.start(waiting.id)
+
+            engine.stop()
+            bench.gate("check").open()
+
+        assert (await load(app, busy)).state is State.FETCHING, "the step is finished, and no other begun"
+        assert (await load(app, waiting)).version == 1

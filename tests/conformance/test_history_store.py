@@ -124,7 +124,7 @@ async def test_no_syntax_breaks_or_widens_a_search(bench: StoreBench, q: str) ->
     assert set(answer) == {prompt for prompt in said if set(plain) <= set(prompt.split())}
 
 
-@pytest.mark.parametrize("mark", ["-", "🌊", "…", "'", "‿", "²", "̈"])
+@pytest.mark.parametrize("mark", ["-", "_", "🌊", "…", "'", "‿", "²", "̈"])
 async def test_marks_beside_a_word_change_nothing(bench: StoreBench, mark: str) -> None:
     await bench.accept(prompt="the sea")
     await bench.accept(prompt=f"the lake {mark}")
@@ -284,3 +284,10 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(bench: StoreBench, curso
     for words in (None, "leaves"):
         with pytest.raises(BadPrompt):
             await bench.stores.history.page(cursor=cursor, q=words)
+
+
+async def test_letters_are_the_same_however_they_are_composed(bench: StoreBench) -> None:
+    """A Mac's keyboard may send an accented letter as two characters; prompts are stored composed."""
+    await bench.accept(prompt="a r\u00e9sum\u00e9")
+
+    assert await prompts(bench, "re\u0301sume\u0301") == ["a r\u00e9sum\u00e9"]

@@ -217,3 +217,18 @@ async def test_a_render_the_provider_lost_and_finds_again_is_delivered(tmp_path:
         job = await house.run(job)
 
         assert (job.state, job.error, await house.used()) == (State.DELIVERED, None, HALF)
+
+
+async def test_a_render_the_provider_lost_and_then_calls_off_ends_for_good(tmp_path: Path) -> None:
+    """It is booked at what the provider kept, says so, and nobody asks again."""
+    async with a_house(tmp_path) as house:
+        house.provider.checks = [Unknown(reason="404")] * 1000
+        job = await house.run(await house.ask())
+
+        house.provider.checks = [Cancelled(charged=FREE)] * 3
+        assert await house.tracker.reconcile() == [job.id]
+        job = await house.run(job)
+
+        assert job.error is not None
+        assert (job.state, job.error.code, job.error.charged) == (State.FAILED, "cancelled_at_provider", False)
+        assert (len(house.provider.checks), await house.used(), await house.tracker.reconcile()) == (2, FREE, [])

@@ -394,3 +394,20 @@ async def test_over_http_what_was_not_saved_is_an_error(town: Town, error: Excep
         assert set(witness.everything().values()) == {0}
         mend()
         assert (await post(browser, **{"Idempotency-Key": "k"})).status_code == 202
+
+
+async def test_whoever_hangs_up_leaves_all_or_nothing(town: Town) -> None:
+    """Cancelled at any moment of accepting: all rows or none, and whoever comes next is answered."""
+    async with town.opened() as (app, witness):
+        for number in range(120):
+            asking = asyncio.create_task(app.service.front_desk.accept(a_request(), some_assets()))
+            await asyncio.sleep(number % 60 * 0.0003)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+            job, _ = await app.service.front_desk.accept(a_request(), some_assets())
+
+            assert witness.version(job.id) == 1
+        found = witness.everything()
+        assert found["job_events"] == found["jobs_fts"] == found["jobs"]
+        assert found["job_assets"] == 2 * found["jobs"]

@@ -15,6 +15,8 @@ from bot.tracker.desk import Desk, Next, Wait, first_of, ids
 from bot.tracker.schedule import next_poll
 from bot.tracker.steps.fetching import next_delivery
 
+LOST = "lost_at_provider"
+"""The error of jobs whose attempt is followed up although it was given up."""
 COMING_AFTER_ALL = "The provider had taken this after all; its clip is delivered when it is done, and it is charged."
 
 
@@ -55,10 +57,13 @@ def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -
             return _book(job, submission, State.FETCHING, price, {"result_url": url, "error": None})
         case Failed(code=code, message=message, charged=charged):
             charged = job.held if charged is None else charged
-            error = JobError(code=code, message=message, charged=charged > 0)
-            return _book(job, submission, job.state, charged, {"error": error, "note": None})
+            code = "provider_failed" if code == LOST else code
+            return _close(job, submission, charged, JobError(code=code, message=message, charged=charged > 0))
         case Cancelled(charged=charged):
-            return _book(job, submission, job.state, charged, {"note": None})
+            charged = job.held if charged is None else charged
+            message = "The provider stopped this render."
+            error = JobError(code="cancelled_at_provider", message=message, charged=charged > 0)
+            return _close(job, submission, charged, error)
         case Rendering():
             later = _later(submission, desk)
             if job.note == COMING_AFTER_ALL:
@@ -68,6 +73,12 @@ def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -
             return Wait()
         case _:
             assert_never(result)
+
+
+def _close(job: Job, submission: Submission, charged: Money, error: JobError) -> Move:
+    """It stays ended, for another reason than was thought; a job its person cancelled stays cancelled without one."""
+    because = {"error": error} if job.state is State.FAILED else {}
+    return _book(job, submission, job.state, charged, {"note": None, **because})
 
 
 def _book(job: Job, submission: Submission, to: State, price: Money | None, changes: dict[str, object]) -> Move:

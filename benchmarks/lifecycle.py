@@ -62,7 +62,7 @@ async def live(folder: Path, jobs: int) -> Rate:
 
         asked = await asyncio.gather(*(ask(number) for number in range(jobs)))
         while await _unfinished(bench.app.database):  # noqa: ASYNC110  the database is what has to say so
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         taken, cpu = time.perf_counter() - began, cpu_s() - cpu
         delivered = len(set(asked) & {job.id for job in await bench.app.stores.jobs.in_state(State.DELIVERED)})
         if delivered != jobs or len(bench.provider.paid) != jobs:

@@ -27,7 +27,7 @@ class Assets:
 
     async def load(self, asset_id: str) -> Asset | None:
         """One asset by its id."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(_LOAD, {"of_id": asset_id})
             row = found.mappings().first()
         return asset_from_row(row) if row else None
@@ -35,7 +35,7 @@ class Assets:
     async def of_job(self, job_id: JobId) -> dict[str, Asset]:
         """A job's files by role: `original`, `image`, `audio`, `clip`, `poster`."""
         roles = tables.job_assets
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(roles.c.role, tables.assets)
                 .join(tables.assets, tables.assets.c.id == roles.c.asset_id)

@@ -40,14 +40,14 @@ class Deliveries:
 
     async def load(self, delivery_id: str) -> Delivery | None:
         """One delivery."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(_LOAD, {"of_id": delivery_id})
             row = found.mappings().first()
         return delivery_from_row(row) if row else None
 
     async def of_job(self, job_id: JobId) -> list[Delivery]:
         """Every delivery of a job, in order."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(_OF_JOB, {"of_job": job_id})
             return [delivery_from_row(row) for row in rows.mappings()]
 
@@ -60,7 +60,7 @@ class Deliveries:
 
     async def card(self, job_id: JobId) -> tuple[str, int] | None:
         """Where the job's card is, and which version of the job it shows."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             row = (await connection.execute(sa.select(_cards).where(_cards.c.job_id == job_id))).first()
         return (row.reference, row.version) if row else None
 
@@ -69,7 +69,7 @@ class Deliveries:
         behind = sa.or_(_cards.c.version.is_(None), _cards.c.version < _jobs.c.version)
         ended = sa.and_(_jobs.c.state.in_([state.value for state in FINAL]), _jobs.c.platform.in_(platforms))
         newest = sa.select(_jobs.c.seq).where(ended).order_by(_jobs.c.seq.desc()).limit(limit)
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_jobs).outerjoin(_cards, _cards.c.job_id == _jobs.c.id).where(_jobs.c.seq.in_(newest), behind)
             )

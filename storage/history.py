@@ -72,7 +72,7 @@ class History:
         if state is not None and not (match and state in FINAL):
             chosen = chosen.where(_jobs.c.state == state.value)
         chosen = chosen.limit(limit + 1)
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = list((await connection.execute(chosen)).mappings())
         more = len(rows) > limit
         rows = rows[:limit]

@@ -45,6 +45,7 @@ _MOVE = (
     )
     .returning(*WHOLE_JOB)
 )
+_SET_HOLD = _jobs.update().where(_jobs.c.id == sa.bindparam("of_id"))
 _INSERT_EVENT = tables.job_events.insert()
 
 
@@ -86,13 +87,13 @@ class Jobs:
 
     async def load(self, job_id: JobId) -> Job | None:
         """The job as it stands now."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             row = (await connection.execute(_LOAD, {"job_id": job_id})).mappings().first()
         return job_from_row(row) if row else None
 
     async def find(self, prefix: str, *, limit: int = 2) -> list[Job]:
         """Jobs whose id begins with `prefix`: for people who copy only the start."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_jobs).where(_jobs.c.id >= prefix, _jobs.c.id < prefix + "g").limit(limit)
             )
@@ -100,7 +101,7 @@ class Jobs:
 
     async def is_known(self, person: str, request_key: str) -> bool:
         """Whether this person's key names a job already."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             return await _by_key(connection, person, request_key) is not None
 
     async def move(self, move: Move) -> Job:
@@ -117,23 +118,25 @@ class Jobs:
                 await end_delivery(connection, move.ended_delivery, now)
             # The job's row may point at them. Knowing of a file that nobody refers to is harmless.
             await keep_assets(connection, [asset for _, asset in move.assets], now)
-            moved = None
+            updated = moved = None
             if not (move.unless_wished and await _is_wished(connection, move)):
-                moved = await _update(connection, job, job.version, _columns(move, now))
-            if moved is not None:
-                moved = await self._book(connection, move, moved)
+                updated = await _update(connection, job, _columns(move, now))
+            if updated is not None:
+                moved = await self._book(connection, move, updated)
                 await _write_what_comes_with(connection, move, now)
         if moved is None:
             raise Fenced(f"job {job.id} was moved by somebody else")
         return job_from_row(moved)
 
-    async def _book(self, connection: AsyncConnection, move: Move, moved: sa.RowMapping) -> sa.RowMapping:
+    async def _book(
+        self, connection: AsyncConnection, move: Move, moved: sa.RowMapping
+    ) -> sa.RowMapping | dict[str, Any]:
         """The money of a transition; returns the job's row as it stands then."""
         match move.money:
             case Hold(amount=amount):
                 hold_id = await self._ledger.hold(connection, move.job, amount)
-                renewed = await _update(connection, move.job, moved["version"], {"hold_id": hold_id})
-                return renewed or moved
+                await connection.execute(_SET_HOLD, {"of_id": move.job.id, "hold_id": hold_id})
+                return {**moved, "hold_id": hold_id}
             case Settle(amount=amount):
                 await self._ledger.settle(connection, move.job, amount)
             case Release(reason=reason):
@@ -170,7 +173,7 @@ class Jobs:
 
     async def accepted_since(self, seq: int) -> tuple[int, list[JobId]]:
         """Ids of jobs accepted after `seq`, and the newest `seq`: how an engine sees what other processes wrote."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = (
                 await connection.execute(
                     sa.select(_jobs.c.seq, _jobs.c.id).where(_jobs.c.seq > seq).order_by(_jobs.c.seq)
@@ -192,7 +195,7 @@ class Jobs:
         if job.state is not State.QUEUED:
             return None
         same_queue = sa.and_(_jobs.c.state == State.QUEUED.value, _jobs.c.provider == job.provider)
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             ahead = await connection.execute(
                 sa.select(sa.func.count()).where(same_queue, _jobs.c.queued_at < job.queued_at)
             )
@@ -201,7 +204,7 @@ class Jobs:
     async def events(self, job_id: JobId, *, after: int = 0) -> list[JobEvent]:
         """What happened to a job, oldest first, with ids above `after`."""
         table = tables.job_events
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(table).where(table.c.job_id == job_id, table.c.id > after).order_by(table.c.id)
             )
@@ -209,7 +212,7 @@ class Jobs:
 
     async def in_state(self, *states: State) -> list[Job]:
         """Jobs in any of these states, oldest first."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_jobs).where(_jobs.c.state.in_([state.value for state in states])).order_by(_jobs.c.seq)
             )
@@ -313,9 +316,9 @@ def _columns(move: Move, now: datetime) -> dict[str, Any]:
     return columns
 
 
-async def _update(connection: AsyncConnection, job: Job, version: int, columns: dict[str, Any]) -> sa.RowMapping | None:
+async def _update(connection: AsyncConnection, job: Job, columns: dict[str, Any]) -> sa.RowMapping | None:
     """The one UPDATE of a transition; `None` when the job was moved or taken over since it was loaded."""
-    mine = {"of_id": job.id, "of_version": version, "of_epoch": job.epoch}
+    mine = {"of_id": job.id, "of_version": job.version, "of_epoch": job.epoch}
     updated = await connection.execute(_MOVE, columns | mine)
     row: sa.RowMapping | None = updated.mappings().first()
     return row

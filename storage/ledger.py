@@ -139,7 +139,7 @@ class Ledger:
 
     async def entries(self, job_id: str) -> list[Mapping[str, Any]]:
         """Every entry of a job, oldest first."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(sa.select(_ledger).where(_ledger.c.job_id == job_id).order_by(_ledger.c.id))
             return [dict(row) for row in rows.mappings()]
 

@@ -65,7 +65,7 @@ class Limits:
 
     async def stored(self) -> list[Limit]:
         """Every stored rule."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(sa.select(_limits).order_by(_limits.c.scope, _limits.c.period))
             return [_from_row(row) for row in rows.mappings()]
 

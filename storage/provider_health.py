@@ -30,7 +30,7 @@ class ProviderHealth:
 
     async def load(self, provider: str) -> Health:
         """How it fares now; a pause of all providers counts."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             return await health_in(connection, provider)
 
     async def change(self, provider: str, change: Callable[[Health], Health]) -> None:
@@ -64,7 +64,7 @@ class ProviderHealth:
 
     async def paused(self) -> list[str]:
         """Providers that are paused; `ALL` among them when everything is."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(sa.select(_table.c.provider).where(_table.c.paused_at.is_not(None)))
             return [row.provider for row in rows]
 

@@ -66,7 +66,7 @@ async def is_still(connection: AsyncConnection, job: Job) -> bool:
     return tuple(found) == (job.version, job.epoch)
 
 
-def job_from_row(row: RowMapping) -> Job:
+def job_from_row(row: RowMapping | dict[str, Any]) -> Job:
     """The job a row holds."""
     values: dict[str, Any] = {name: row[name] for name in _SAME_NAME}
     for name, column in _MONEY.items():
@@ -83,7 +83,7 @@ def job_from_row(row: RowMapping) -> Job:
     )
 
 
-def requester_from_row(row: RowMapping) -> Requester:
+def requester_from_row(row: RowMapping | dict[str, Any]) -> Requester:
     """Who asked."""
     return Requester(
         platform=row["platform"],

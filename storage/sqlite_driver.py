@@ -35,13 +35,18 @@ class OneTripConnection(aiosqlite.Connection):
         # As `Connection._execute` does it, which loses sight of what it sent when its caller is cancelled.
         self._tx.put_nowait((trip, partial(_begin_and, begin, function, self._conn, *arguments)))
         try:
-            return await asyncio.shield(trip)
+            return await trip
         except asyncio.CancelledError:
-            # The thread goes on regardless. Only when it is back can anybody tell whether a transaction is open.
-            while not trip.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([trip])
+            await self._stand_still()
             raise
+
+    async def _stand_still(self) -> None:
+        """Wait until the thread has done what was sent: only then can anybody tell whether a transaction is open."""
+        done = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((done, bool))
+        while not done.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([done])
 
     async def commit(self) -> None:
         """End the transaction; no trip when none was begun."""

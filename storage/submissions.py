@@ -115,7 +115,7 @@ class Submissions:
 
     async def still_ours(self, job: Job) -> bool:
         """Whether nobody moved or took over the job since: read afresh, right before sending."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             return await is_still(connection, job)
 
     async def record(self, fact: AttemptFact) -> None:
@@ -134,14 +134,14 @@ class Submissions:
 
     async def load(self, attempt_id: str) -> Submission | None:
         """One attempt."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(sa.select(_submissions).where(_submissions.c.attempt_id == attempt_id))
             row = found.mappings().first()
         return submission_from_row(row) if row else None
 
     async def of_job(self, job_id: JobId) -> list[Submission]:
         """Every attempt of a job, oldest first."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_submissions).where(_submissions.c.job_id == job_id).order_by(_submissions.c.started_at)
             )
@@ -157,7 +157,7 @@ class Submissions:
 
     async def _loose_ends(self, which: sa.ColumnElement[bool]) -> list[Submission]:
         given_up = _jobs.c.error["code"].as_string() == "lost_at_provider"
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_submissions)
                 .join(_jobs, _jobs.c.id == _submissions.c.job_id)

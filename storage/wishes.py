@@ -35,7 +35,7 @@ class Wishes:
 
     async def waiting(self, job_id: JobId) -> list[Wish]:
         """Wishes not answered yet, oldest first."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(
                 sa.select(_wishes)
                 .where(_wishes.c.job_id == job_id, _wishes.c.taken_at.is_(None))
@@ -45,13 +45,13 @@ class Wishes:
 
     async def unanswered(self) -> list[JobId]:
         """Jobs with wishes not answered yet."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(sa.select(_wishes.c.job_id).where(_wishes.c.taken_at.is_(None)).distinct())
             return [row.job_id for row in rows]
 
     async def added_since(self, wish_id: int) -> tuple[int, list[JobId]]:
         """Jobs with wishes newer than `wish_id`, and the newest id: how an engine hears other processes."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = (
                 await connection.execute(
                     sa.select(_wishes.c.id, _wishes.c.job_id).where(_wishes.c.id > wish_id).order_by(_wishes.c.id)
@@ -66,7 +66,7 @@ class Wishes:
 
     async def cancel_requested(self, job_id: JobId) -> bool:
         """Whether a cancel was ever asked of this job."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(
                 sa.select(_wishes.c.id)
                 .where(_wishes.c.job_id == job_id, _wishes.c.kind == WishKind.CANCEL.value)

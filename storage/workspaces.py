@@ -31,7 +31,7 @@ class Workspaces:
         if requester.platform in OPERATORS_OWN:
             return Permission.ALLOWED
         key = {"platform": requester.platform, "workspace": requester.workspace}
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
         if row is not None:
             return Permission(row.standing)
@@ -67,7 +67,7 @@ class Workspaces:
 
     async def all(self) -> list[Workspace]:
         """Every workspace ever seen, oldest first."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             rows = await connection.execute(sa.select(_workspaces).order_by(_workspaces.c.first_seen_at))
             return [
                 Workspace(
@@ -94,6 +94,6 @@ class Workspaces:
 
     async def is_blocked(self, person: str) -> bool:
         """Whether this person's requests are refused."""
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             found = await connection.execute(sa.select(_blocked.c.person).where(_blocked.c.person == person))
             return found.first() is not None

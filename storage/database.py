@@ -110,12 +110,12 @@ class Database:
                 transaction = await connection.begin()
                 try:
                     yield connection
+                    self._watch(f"before commit {name}")
                 except BaseException:
                     # A cancelled statement makes SQLAlchemy give up the connection; closing it undoes everything.
                     if not connection.invalidated:
                         await _to_its_end(transaction.rollback())
                     raise
-                self._watch(f"before commit {name}")
                 try:
                     await _to_its_end(transaction.commit())
                 except DatabaseError:

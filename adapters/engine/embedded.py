@@ -123,6 +123,11 @@ class EmbeddedEngine:
         """Nothing at a step and nothing waiting for a time: what is left waits for people or for its turn."""
         return not self._active and not self._due
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a time."""
+        return len(self._due)
+
     async def _drain(self, drain_s: float) -> None:
         if self._active:
             log.info("engine.draining", active=len(self._active))

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 usage, 69 service unavailable, 75 try again, 78 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
 import os
@@ -112,6 +111,8 @@ def execute(words: list[str]) -> int:
 def _call(command: Any, bound: inspect.BoundArguments) -> int:
     outcome = command(*bound.args, **bound.kwargs)
     if inspect.iscoroutine(outcome):
+        import asyncio
+
         outcome = asyncio.run(outcome)
     return outcome if isinstance(outcome, int) else 0
 

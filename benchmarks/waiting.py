@@ -66,11 +66,12 @@ async def _hold(folder: Path, jobs: int) -> dict[str, float]:
     async with a_bench(folder, provider=provider) as bench, bench.app.run_engine("run") as engine:
         while engine.waiting < jobs:  # noqa: ASYNC110  polled from outside, as any observer would
             await asyncio.sleep(0.05)
+        waiting = engine.waiting
         gc.collect()
         held = _resident_bytes()
         cpu = cpu_s()
         await asyncio.sleep(LOOK_FOR_S)
-        return {"waiting": engine.waiting, "bytes": held, "cpu_share": (cpu_s() - cpu) / LOOK_FOR_S}
+        return {"waiting": waiting, "bytes": held, "cpu_share": (cpu_s() - cpu) / LOOK_FOR_S}
 
 
 def _resident_bytes() -> int:

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ids import JobId
 from bot.jobs.model import Asset
@@ -44,18 +43,18 @@ class Assets:
             return {row["role"]: asset_from_row(row) for row in rows.mappings()}
 
 
-async def keep_assets(connection: AsyncConnection, assets: Sequence[Asset], now: datetime) -> None:
+def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetime) -> None:
     """Remember files, inside the transaction of whoever refers to them. Harmless for files that are known."""
     if assets:
         rows = [asdict(asset) | {"kind": asset.kind.value, "created_at": now} for asset in assets]
-        await connection.execute(_keep(connection.dialect.name), rows)
+        connection.execute(_keep(connection.dialect.name), rows)
 
 
-async def refer_assets(connection: AsyncConnection, job_id: JobId, assets: Sequence[tuple[str, Asset]]) -> None:
+def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tuple[str, Asset]]) -> None:
     """Make a job refer to files that are known; one file per role, the later one stands."""
     if assets:
         rows = [{"job_id": job_id, "role": role, "asset_id": asset.id} for role, asset in assets]
-        await connection.execute(_refer(connection.dialect.name), rows)
+        connection.execute(_refer(connection.dialect.name), rows)
 
 
 @cache

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Fenced
 from bot.ids import JobId
@@ -54,7 +53,7 @@ class Deliveries:
     async def save_checkpoint(self, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
         """Commit how far a delivery has come. `Fenced` when the job is no longer this engine's: nothing is written."""
         async with self._database.write("checkpoint") as connection:
-            if not await is_still(connection, job):
+            if not await connection.run_sync(is_still, job):
                 raise Fenced(f"job {job.id} was moved by somebody else")
             await connection.execute(_CHECKPOINT, {"of_id": delivery_id, "checkpoint": checkpoint})
 
@@ -82,17 +81,17 @@ class Deliveries:
             await connection.execute(_cards.insert().values(job_id=job_id, reference=reference, version=version))
 
 
-async def add_delivery(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+def add_delivery(connection: sa.Connection, delivery: Delivery, now: datetime) -> None:
     """Begin a delivery, inside the transaction that moves its job."""
     row = {"id": delivery.id, "job_id": delivery.job_id, "number": delivery.number, "place": delivery.place}
-    await connection.execute(_INSERT, row | {"created_at": now})
+    connection.execute(_INSERT, row | {"created_at": now})
 
 
-async def end_delivery(connection: AsyncConnection, fact: DeliveryFact, now: datetime) -> None:
+def end_delivery(connection: sa.Connection, fact: DeliveryFact, now: datetime) -> None:
     """Write down how a delivery ended; the first word stands."""
     changes: dict[str, Any] = {"outcome": fact.outcome, "method": fact.method, "reference": fact.reference}
     if fact.place is not None:
         changes["place"] = fact.place
     if fact.outcome == "posted":
         changes["posted_at"] = now
-    await connection.execute(_END, changes | {"of_id": fact.delivery_id})
+    connection.execute(_END, changes | {"of_id": fact.delivery_id})

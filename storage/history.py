@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import BadPrompt
 from bot.ids import JobId
@@ -95,9 +94,9 @@ def _through_index(match: str, state: State | None) -> sa.Select[Any]:
 INSERT = "INSERT INTO jobs_fts (rowid, words, tokens, state) VALUES (:seq, :words, :tokens, :state)"
 
 
-async def index_job(connection: AsyncConnection, seq: int, row: Mapping[str, Any]) -> None:
+def index_job(connection: sa.Connection, seq: int, row: Mapping[str, Any]) -> None:
     """Put a new job into the index, in the transaction that accepts it."""
-    await connection.execute(sa.text(INSERT), index_entry(seq, row))
+    connection.execute(sa.text(INSERT), index_entry(seq, row))
 
 
 def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,9 +113,9 @@ def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def index_state(connection: AsyncConnection, job_id: JobId, state: State) -> None:
+def index_state(connection: sa.Connection, job_id: JobId, state: State) -> None:
     """Follow a job into a final state or out of it, in the transaction that moves it."""
-    await connection.execute(
+    connection.execute(
         sa.text("UPDATE jobs_fts SET state = :state WHERE rowid = (SELECT seq FROM jobs WHERE id = :id)"),
         {"state": _state_word(state), "id": job_id},
     )

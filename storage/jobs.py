@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Fenced, RequestKeyReused
 from bot.ids import JobId, new_id
@@ -62,28 +61,32 @@ class Jobs:
 
         The same key with the same request returns the job that stands; with another it raises `RequestKeyReused`.
         """
-        now = self._clock.now()
-        mark = fingerprint(request)
         async with self._database.write("accept") as connection:
-            if request.request_key is not None:
-                standing = await _by_key(connection, request.requester.person, request.request_key)
-                if standing is not None:
-                    if standing["fingerprint"] != mark:
-                        raise RequestKeyReused(
-                            f"The key {request.request_key!r} was already used for another request; "
-                            f"use a new key for a new request."
-                        )
-                    return job_from_row(standing), False
-            row = _new_row(request, quote, mark, now) | {"epoch": await read_epoch(connection)}
-            await keep_assets(connection, [asset for _, asset in assets], now)
-            row |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
-            # References come after the job they point at; the assets themselves had to come first.
-            inserted = await connection.execute(_INSERT, row)
-            saved = inserted.mappings().one()
-            await refer_assets(connection, row["id"], assets)
-            await index_job(connection, saved["seq"], row)
-            await _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
-            return job_from_row(saved), True
+            return await connection.run_sync(self._accept, request, quote, assets)
+
+    def _accept(
+        self, connection: sa.Connection, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]
+    ) -> tuple[Job, bool]:
+        now, mark = self._clock.now(), fingerprint(request)
+        if request.request_key is not None:
+            standing = _by_key(connection, request.requester.person, request.request_key)
+            if standing is not None:
+                if standing["fingerprint"] != mark:
+                    raise RequestKeyReused(
+                        f"The key {request.request_key!r} was already used for another request; "
+                        f"use a new key for a new request."
+                    )
+                return job_from_row(standing), False
+        row = _new_row(request, quote, mark, now) | {"epoch": read_epoch(connection)}
+        keep_assets(connection, [asset for _, asset in assets], now)
+        row |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
+        # References come after the job they point at; the assets themselves had to come first.
+        inserted = connection.execute(_INSERT, row)
+        saved = inserted.mappings().one()
+        refer_assets(connection, row["id"], assets)
+        index_job(connection, saved["seq"], row)
+        _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
+        return job_from_row(saved), True
 
     async def load(self, job_id: JobId) -> Job | None:
         """The job as it stands now."""
@@ -102,7 +105,7 @@ class Jobs:
     async def is_known(self, person: str, request_key: str) -> bool:
         """Whether this person's key names a job already."""
         async with self._database.look() as connection:
-            return await _by_key(connection, person, request_key) is not None
+            return await connection.run_sync(_by_key, person, request_key) is not None
 
     async def move(self, move: Move) -> Job:
         """Carry out a transition with all that comes with it, in one transaction.
@@ -110,37 +113,39 @@ class Jobs:
         Raises `Fenced` when the job was moved, or taken over, since it was loaded: then only the facts were written.
         Raises `LimitReached` when a hold has no room: then nothing was written.
         """
-        job, now = move.job, self._clock.now()
-        async with self._database.write(f"{job.state}→{move.to}") as connection:
-            if move.attempt is not None:
-                await write_attempt_fact(connection, move.attempt, now)
-            if move.ended_delivery is not None:
-                await end_delivery(connection, move.ended_delivery, now)
-            # The job's row may point at them. Knowing of a file that nobody refers to is harmless.
-            await keep_assets(connection, [asset for _, asset in move.assets], now)
-            updated = moved = None
-            if not (move.unless_wished and await _is_wished(connection, move)):
-                updated = await _update(connection, job, _columns(move, now))
-            if updated is not None:
-                moved = await self._book(connection, move, updated)
-                await _write_what_comes_with(connection, move, now)
+        async with self._database.write(f"{move.job.state}→{move.to}") as connection:
+            moved = await connection.run_sync(self._move, move)
         if moved is None:
-            raise Fenced(f"job {job.id} was moved by somebody else")
+            raise Fenced(f"job {move.job.id} was moved by somebody else")
         return job_from_row(moved)
 
-    async def _book(
-        self, connection: AsyncConnection, move: Move, moved: sa.RowMapping
-    ) -> sa.RowMapping | dict[str, Any]:
+    def _move(self, connection: sa.Connection, move: Move) -> sa.RowMapping | dict[str, Any] | None:
+        job, now = move.job, self._clock.now()
+        if move.attempt is not None:
+            write_attempt_fact(connection, move.attempt, now)
+        if move.ended_delivery is not None:
+            end_delivery(connection, move.ended_delivery, now)
+        # The job's row may point at them. Knowing of a file that nobody refers to is harmless.
+        keep_assets(connection, [asset for _, asset in move.assets], now)
+        updated = moved = None
+        if not (move.unless_wished and _is_wished(connection, move)):
+            updated = _update(connection, job, _columns(move, now))
+        if updated is not None:
+            moved = self._book(connection, move, updated)
+            _write_what_comes_with(connection, move, now)
+        return moved
+
+    def _book(self, connection: sa.Connection, move: Move, moved: sa.RowMapping) -> sa.RowMapping | dict[str, Any]:
         """The money of a transition; returns the job's row as it stands then."""
         match move.money:
             case Hold(amount=amount):
-                hold_id = await self._ledger.hold(connection, move.job, amount)
-                await connection.execute(_SET_HOLD, {"of_id": move.job.id, "hold_id": hold_id})
+                hold_id = self._ledger.hold(connection, move.job, amount)
+                connection.execute(_SET_HOLD, {"of_id": move.job.id, "hold_id": hold_id})
                 return {**moved, "hold_id": hold_id}
             case Settle(amount=amount):
-                await self._ledger.settle(connection, move.job, amount)
+                self._ledger.settle(connection, move.job, amount)
             case Release(reason=reason):
-                await self._ledger.release(connection, move.job, reason)
+                self._ledger.release(connection, move.job, reason)
             case None:
                 pass
         return moved
@@ -166,7 +171,7 @@ class Jobs:
     async def raise_epoch(self) -> int:
         """A new engine begins: its epoch is higher than any before, and the others' writes change nothing any more."""
         async with self._database.write("epoch") as connection:
-            epoch = await read_epoch(connection) + 1
+            epoch = await connection.run_sync(read_epoch) + 1
             await connection.execute(tables.meta.delete().where(tables.meta.c.key == "epoch"))
             await connection.execute(tables.meta.insert().values(key="epoch", value=str(epoch)))
         return epoch
@@ -237,13 +242,13 @@ def fingerprint(request: JobRequest) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-async def read_epoch(connection: AsyncConnection) -> int:
+def read_epoch(connection: sa.Connection) -> int:
     """The epoch of the newest engine; 0 before the first."""
-    return int((await connection.execute(_EPOCH)).scalar() or 0)
+    return int((connection.execute(_EPOCH)).scalar() or 0)
 
 
-async def _by_key(connection: AsyncConnection, person: str, key: str) -> sa.RowMapping | None:
-    found = await connection.execute(_BY_KEY, {"of_person": person, "of_key": key})
+def _by_key(connection: sa.Connection, person: str, key: str) -> sa.RowMapping | None:
+    found = connection.execute(_BY_KEY, {"of_person": person, "of_key": key})
     return found.mappings().first()
 
 
@@ -283,10 +288,10 @@ def _new_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dic
     }
 
 
-async def _is_wished(connection: AsyncConnection, move: Move) -> bool:
+def _is_wished(connection: sa.Connection, move: Move) -> bool:
     """Whether a cancel or confirm was committed that this move does not know of."""
     wishes = tables.wishes
-    found = await connection.execute(
+    found = connection.execute(
         sa.select(wishes.c.id).where(
             wishes.c.job_id == move.job.id,
             wishes.c.taken_at.is_(None),
@@ -316,29 +321,29 @@ def _columns(move: Move, now: datetime) -> dict[str, Any]:
     return columns
 
 
-async def _update(connection: AsyncConnection, job: Job, columns: dict[str, Any]) -> sa.RowMapping | None:
+def _update(connection: sa.Connection, job: Job, columns: dict[str, Any]) -> sa.RowMapping | None:
     """The one UPDATE of a transition; `None` when the job was moved or taken over since it was loaded."""
     mine = {"of_id": job.id, "of_version": job.version, "of_epoch": job.epoch}
-    updated = await connection.execute(_MOVE, columns | mine)
+    updated = connection.execute(_MOVE, columns | mine)
     row: sa.RowMapping | None = updated.mappings().first()
     return row
 
 
-async def _write_what_comes_with(connection: AsyncConnection, move: Move, now: datetime) -> None:
+def _write_what_comes_with(connection: sa.Connection, move: Move, now: datetime) -> None:
     job = move.job
-    await refer_assets(connection, job.id, move.assets)
+    refer_assets(connection, job.id, move.assets)
     if move.new_delivery is not None:
-        await add_delivery(connection, move.new_delivery, now)
+        add_delivery(connection, move.new_delivery, now)
     if move.taken:
-        await connection.execute(tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now))
+        connection.execute(tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now))
     if move.to is not job.state:
         if job.is_final or move.to in FINAL:
-            await index_state(connection, job.id, move.to)
-        await _event(connection, job.id, now, "moved", move.to, {"from": job.state.value, **move.details})
+            index_state(connection, job.id, move.to)
+        _event(connection, job.id, now, "moved", move.to, {"from": job.state.value, **move.details})
 
 
-async def _event(
-    connection: AsyncConnection, job_id: JobId, now: datetime, kind: str, state: State, details: Mapping[str, Any]
+def _event(
+    connection: sa.Connection, job_id: JobId, now: datetime, kind: str, state: State, details: Mapping[str, Any]
 ) -> None:
     row = {"job_id": job_id, "at": now, "kind": kind, "state": state.value, "details": dict(details)}
-    await connection.execute(_INSERT_EVENT, row)
+    connection.execute(_INSERT_EVENT, row)

@@ -57,39 +57,39 @@ class Ledger:
         self._clock = clock
         self._zone = zone
 
-    async def hold(self, connection: AsyncConnection, job: Job, amount: Money) -> int:
+    def hold(self, connection: sa.Connection, job: Job, amount: Money) -> int:
         """Reserve; returns the entry's id. Raises `LimitReached` before writing anything."""
-        workspace_zone = await self._limits.zone(connection, job.requester, self._zone)
-        require_room(amount, await self._standings(connection, job.requester, workspace_zone))
+        workspace_zone = self._limits.zone(connection, job.requester, self._zone)
+        require_room(amount, self._standings(connection, job.requester, workspace_zone))
         now = self._clock.now()
         booking = book(job.requester, now, workspace_zone=workspace_zone, installation_zone=self._zone)
-        return await _write(connection, job.id, EntryKind.HOLD, amount, hold_delta(amount), booking, now)
+        return _write(connection, job.id, EntryKind.HOLD, amount, hold_delta(amount), booking, now)
 
-    async def settle(self, connection: AsyncConnection, job: Job, amount: Money) -> None:
+    def settle(self, connection: sa.Connection, job: Job, amount: Money) -> None:
         """Take the actual price. A job whose hold is closed already (late proof) is booked as a correction."""
         now = self._clock.now()
         if job.hold_id is not None:
-            held, booking = await _hold(connection, job.hold_id)
-            await _write(
+            held, booking = _hold(connection, job.hold_id)
+            _write(
                 connection, job.id, EntryKind.SETTLE, amount, settle_delta(held, amount), booking, now,
                 hold_id=job.hold_id,
             )  # fmt: skip
             return
-        last = await _last_booking(connection, job.id)
-        booked = await _booked(connection, job.id)
+        last = _last_booking(connection, job.id)
+        booked = _booked(connection, job.id)
         missing = Money(amount - booked)
         if missing and last is not None:
-            await _write(
+            _write(
                 connection, job.id, EntryKind.CORRECTION, missing, correction_delta(missing), last, now,
                 reason="proof of a charge that arrived late",
             )  # fmt: skip
 
-    async def release(self, connection: AsyncConnection, job: Job, reason: str) -> None:
+    def release(self, connection: sa.Connection, job: Job, reason: str) -> None:
         """Give the open hold back. Harmless when there is none."""
         if job.hold_id is None:
             return
-        held, booking = await _hold(connection, job.hold_id)
-        await _write(
+        held, booking = _hold(connection, job.hold_id)
+        _write(
             connection, job.id, EntryKind.RELEASE, held, release_delta(held), booking, self._clock.now(),
             hold_id=job.hold_id, reason=reason,
         )  # fmt: skip
@@ -97,11 +97,11 @@ class Ledger:
     async def correct(self, job_id: str, amount: Money, *, by: str, reason: str) -> bool:
         """An operator's later entry: a signed amount on top of what was booked. False when nothing was ever held."""
         async with self._database.write("correction") as connection:
-            booking = await _last_booking(connection, job_id)
+            booking = await connection.run_sync(_last_booking, job_id)
             if booking is None:
                 return False
-            await _write(
-                connection, job_id, EntryKind.CORRECTION, amount, correction_delta(amount), booking,
+            await connection.run_sync(
+                _write, job_id, EntryKind.CORRECTION, amount, correction_delta(amount), booking,
                 self._clock.now(), reason=f"{by}: {reason}",
             )  # fmt: skip
         return True
@@ -109,17 +109,17 @@ class Ledger:
     async def standings(self, requester: Requester) -> list[Standing]:
         """How every scope this person's next job would count in stands now."""
         async with self._database.read() as connection:
-            zone = await self._limits.zone(connection, requester, self._zone)
-            return await self._standings(connection, requester, zone)
+            return await connection.run_sync(self._standings_now, requester)
 
-    async def _standings(
-        self, connection: AsyncConnection, requester: Requester, workspace_zone: ZoneInfo
-    ) -> list[Standing]:
-        rules = await self._limits.in_force(connection, requester, self._clock.now(), workspace_zone, self._zone)
+    def _standings_now(self, connection: sa.Connection, requester: Requester) -> list[Standing]:
+        return self._standings(connection, requester, self._limits.zone(connection, requester, self._zone))
+
+    def _standings(self, connection: sa.Connection, requester: Requester, workspace_zone: ZoneInfo) -> list[Standing]:
+        rules = self._limits.in_force(connection, requester, self._clock.now(), workspace_zone, self._zone)
         wanted = {(rule.scope, rule.key) for rule in rules}
         used: dict[tuple[str, str], tuple[int, int]] = {}
         if wanted:
-            found = await connection.execute(_SUMS, {"wanted": sorted(wanted)})
+            found = connection.execute(_SUMS, {"wanted": sorted(wanted)})
             used = {(row.scope, row.period): (row.micro_usd, row.jobs) for row in found}
         standings = []
         for rule in rules:
@@ -151,8 +151,8 @@ class Ledger:
         return Money(sum(still))
 
 
-async def _write(
-    connection: AsyncConnection,
+def _write(
+    connection: sa.Connection,
     job_id: str,
     kind: EntryKind,
     amount: Money,
@@ -165,10 +165,10 @@ async def _write(
 ) -> int:
     row = asdict(booking) | {"job_id": job_id, "kind": kind.value, "hold_id": hold_id, "reason": reason, "at": now}
     row |= {"micro_usd": int(amount), "delta_micro_usd": int(delta.money), "delta_jobs": delta.jobs}
-    inserted = await connection.execute(_INSERT, row)
+    inserted = connection.execute(_INSERT, row)
     entry_id = new_row_id(inserted)
     if delta.money or delta.jobs:
-        await connection.execute(
+        connection.execute(
             _ADD,
             [
                 {"scope": scope, "period": period, "money": int(delta.money), "jobs": delta.jobs}
@@ -190,14 +190,14 @@ def _booking(row: Any) -> Booking:
     )
 
 
-async def _hold(connection: AsyncConnection, hold_id: int) -> tuple[Money, Booking]:
-    row = (await connection.execute(_HOLD, {"of_id": hold_id})).one()
+def _hold(connection: sa.Connection, hold_id: int) -> tuple[Money, Booking]:
+    row = (connection.execute(_HOLD, {"of_id": hold_id})).one()
     return Money(row.micro_usd), _booking(row)
 
 
-async def _last_booking(connection: AsyncConnection, job_id: str) -> Booking | None:
+def _last_booking(connection: sa.Connection, job_id: str) -> Booking | None:
     row = (
-        await connection.execute(
+        connection.execute(
             sa.select(_ledger)
             .where(_ledger.c.job_id == job_id, _ledger.c.kind == EntryKind.HOLD.value)
             .order_by(_ledger.c.id.desc())
@@ -206,10 +206,8 @@ async def _last_booking(connection: AsyncConnection, job_id: str) -> Booking | N
     return _booking(row) if row else None
 
 
-async def _booked(connection: AsyncConnection, job_id: str) -> Money:
-    total = await connection.execute(
-        sa.select(sa.func.sum(_ledger.c.delta_micro_usd)).where(_ledger.c.job_id == job_id)
-    )
+def _booked(connection: sa.Connection, job_id: str) -> Money:
+    total = connection.execute(sa.select(sa.func.sum(_ledger.c.delta_micro_usd)).where(_ledger.c.job_id == job_id))
     return Money(total.scalar() or FREE)
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.model import Requester
 from bot.money.amount import Money
@@ -73,15 +72,15 @@ class Limits:
         """The settings' own figures, in force where nothing is stored."""
         return list(self._defaults.values())
 
-    async def zone(self, connection: AsyncConnection, requester: Requester, fallback: ZoneInfo) -> ZoneInfo:
+    def zone(self, connection: sa.Connection, requester: Requester, fallback: ZoneInfo) -> ZoneInfo:
         """The workspace's zone, else the installation's."""
         where = {"of_platform": requester.platform, "of_workspace": requester.workspace}
-        name = (await connection.execute(_ZONE, where)).scalar()
+        name = (connection.execute(_ZONE, where)).scalar()
         return ZoneInfo(name) if name else fallback
 
-    async def in_force(
+    def in_force(
         self,
-        connection: AsyncConnection,
+        connection: sa.Connection,
         requester: Requester,
         now: datetime,
         workspace_zone: ZoneInfo,
@@ -91,7 +90,7 @@ class Limits:
         workspace, channel, user = workspace_scope(requester), channel_scope(requester), user_scope(requester)
         roles = role_scopes(requester)
         asked = [INSTALLATION, workspace, user, "user:default", *roles] + ([channel] if channel else [])
-        found = await connection.execute(_OF_SCOPES, {"asked": asked})
+        found = connection.execute(_OF_SCOPES, {"asked": asked})
         rules = {(limit.scope, limit.period): limit for limit in map(_from_row, found.mappings())}
 
         def find(scope: str, period: Period) -> Limit | None:

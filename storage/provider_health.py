@@ -31,7 +31,7 @@ class ProviderHealth:
     async def load(self, provider: str) -> Health:
         """How it fares now; a pause of all providers counts."""
         async with self._database.look() as connection:
-            return await health_in(connection, provider)
+            return await connection.run_sync(health_in, provider)
 
     async def change(self, provider: str, change: Callable[[Health], Health]) -> None:
         """Apply a pure change; writes nothing when it changes nothing."""
@@ -69,9 +69,9 @@ class ProviderHealth:
             return [row.provider for row in rows]
 
 
-async def health_in(connection: AsyncConnection, provider: str) -> Health:
+def health_in(connection: sa.Connection, provider: str) -> Health:
     """How a provider fares, inside a transaction."""
-    found = await connection.execute(_LOAD, {"of_provider": provider})
+    found = connection.execute(_LOAD, {"of_provider": provider})
     rows = {row["provider"]: row for row in found.mappings()}
     everything = rows.get(ALL)
     paused = everything is not None and everything["paused_at"] is not None

@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.model import (
     Asset,
@@ -60,9 +59,9 @@ _VALUES: Mapping[str, type[Any]] = {
 _STANDS = sa.select(tables.jobs.c.version, tables.jobs.c.epoch).where(tables.jobs.c.id == sa.bindparam("of_id"))
 
 
-async def is_still(connection: AsyncConnection, job: Job) -> bool:
+def is_still(connection: sa.Connection, job: Job) -> bool:
     """Whether nobody moved or took over the job since it was read."""
-    found = (await connection.execute(_STANDS, {"of_id": job.id})).one()
+    found = (connection.execute(_STANDS, {"of_id": job.id})).one()
     return tuple(found) == (job.version, job.epoch)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Fenced
 from bot.ids import JobId
@@ -86,42 +85,47 @@ class Submissions:
         is paused or resting: nothing was written. Raises `Fenced` when the job was moved or taken over, or a cancel was committed before. Who
         goes first is `next_in_line`'s to say, right before.
         """
-        now = self._clock.now()
         async with self._database.write("grant") as connection:
-            if not await is_still(connection, job) or await _cancel_wished(connection, job.id):
-                raise Fenced(f"job {job.id} was moved by somebody else")
-            if job.state is not State.QUEUED or (job.next_at is not None and job.next_at > now):
-                return None
-            if await _room(connection, job.provider, capacity, now) <= 0:
-                return None
-            if await _running_of(connection, job.requester.person) >= person_concurrent:
-                return None
-            row = {"attempt_id": submission.attempt_id, "job_id": job.id, "provider": submission.provider}
-            row |= {"model": submission.model, "token": submission.token, "input_url": submission.input_url}
-            await connection.execute(_INSERT, row | {"started_at": now, "lookups": 0})
-            columns = {
-                "state": State.SUBMITTING.value,
-                "version": job.version + 1,
-                "state_since": now,
-                "updated_at": now,
-            }
-            columns |= {"attempt_id": submission.attempt_id, "retries_used": job.retries_used + 1}
-            columns |= {"next_at": None, "note": None, "progress": None}
-            granted = await connection.execute(_GRANT, columns | {"of_id": job.id})
-            details = {"from": job.state.value, "attempt": submission.attempt_id}
-            event = {"job_id": job.id, "at": now, "kind": "moved", "state": State.SUBMITTING.value, "details": details}
-            await connection.execute(_INSERT_EVENT, event)
-            return job_from_row(granted.mappings().one())
+            return await connection.run_sync(self._grant, job, submission, capacity, person_concurrent)
+
+    def _grant(
+        self, connection: sa.Connection, job: Job, submission: Submission, capacity: Capacity, person_concurrent: int
+    ) -> Job | None:
+        now = self._clock.now()
+        if not is_still(connection, job) or _cancel_wished(connection, job.id):
+            raise Fenced(f"job {job.id} was moved by somebody else")
+        if job.state is not State.QUEUED or (job.next_at is not None and job.next_at > now):
+            return None
+        if _room(connection, job.provider, capacity, now) <= 0:
+            return None
+        if _running_of(connection, job.requester.person) >= person_concurrent:
+            return None
+        row = {"attempt_id": submission.attempt_id, "job_id": job.id, "provider": submission.provider}
+        row |= {"model": submission.model, "token": submission.token, "input_url": submission.input_url}
+        connection.execute(_INSERT, row | {"started_at": now, "lookups": 0})
+        columns = {
+            "state": State.SUBMITTING.value,
+            "version": job.version + 1,
+            "state_since": now,
+            "updated_at": now,
+        }
+        columns |= {"attempt_id": submission.attempt_id, "retries_used": job.retries_used + 1}
+        columns |= {"next_at": None, "note": None, "progress": None}
+        granted = connection.execute(_GRANT, columns | {"of_id": job.id})
+        details = {"from": job.state.value, "attempt": submission.attempt_id}
+        event = {"job_id": job.id, "at": now, "kind": "moved", "state": State.SUBMITTING.value, "details": details}
+        connection.execute(_INSERT_EVENT, event)
+        return job_from_row(granted.mappings().one())
 
     async def still_ours(self, job: Job) -> bool:
         """Whether nobody moved or took over the job since: read afresh, right before sending."""
         async with self._database.look() as connection:
-            return await is_still(connection, job)
+            return await connection.run_sync(is_still, job)
 
     async def record(self, fact: AttemptFact) -> None:
         """Write down what became known of an attempt, whoever owns the job."""
         async with self._database.write("attempt fact") as connection:
-            await write_attempt_fact(connection, fact, self._clock.now())
+            await connection.run_sync(write_attempt_fact, fact, self._clock.now())
 
     async def looked_up(self, attempt_id: str) -> None:
         """Count one look-up."""
@@ -173,56 +177,56 @@ class Submissions:
     async def next_in_line(self, provider: str, capacity: Capacity, person_concurrent: int) -> list[JobId]:
         """Whose turn it is now at a provider: at most as many as it has room for."""
         async with self._database.read() as connection:
-            return await _next_in_line(connection, provider, capacity, person_concurrent, self._clock.now())
+            return await connection.run_sync(_next_in_line, provider, capacity, person_concurrent, self._clock.now())
 
 
-async def write_attempt_fact(connection: AsyncConnection, fact: AttemptFact, now: datetime) -> None:
+def write_attempt_fact(connection: sa.Connection, fact: AttemptFact, now: datetime) -> None:
     """Fill in an outcome once (unconfirmed may still become accepted), an id once, an end once."""
     values = {"new_outcome": fact.outcome, "new_reason": fact.reason, "new_id": fact.provider_job_id}
-    await connection.execute(_FACT, values | {"new_end": now if fact.ended else None, "of_id": fact.attempt_id})
+    connection.execute(_FACT, values | {"new_end": now if fact.ended else None, "of_id": fact.attempt_id})
 
 
-async def _cancel_wished(connection: AsyncConnection, job_id: JobId) -> bool:
-    return (await connection.execute(_CANCEL_WISHED, {"of_job": job_id})).first() is not None
+def _cancel_wished(connection: sa.Connection, job_id: JobId) -> bool:
+    return (connection.execute(_CANCEL_WISHED, {"of_job": job_id})).first() is not None
 
 
-async def _next_in_line(
-    connection: AsyncConnection, provider: str, capacity: Capacity, person_concurrent: int, now: datetime
+def _next_in_line(
+    connection: sa.Connection, provider: str, capacity: Capacity, person_concurrent: int, now: datetime
 ) -> list[JobId]:
-    room = await _room(connection, provider, capacity, now)
+    room = _room(connection, provider, capacity, now)
     if room <= 0:
         return []
-    waiting = await connection.execute(_LINE, {"of_provider": provider, "now": now, "most": person_concurrent})
+    waiting = connection.execute(_LINE, {"of_provider": provider, "now": now, "most": person_concurrent})
     queued = [Queued(job_id=row.id, person=row.person, since=row.queued_at or now) for row in waiting]
     if not queued:
         return []
-    running = await connection.execute(_RUNNING)
+    running = connection.execute(_RUNNING)
     counts = {row.person: int(row.running) for row in running}
     return next_in_line(queued, counts, room=room, person_concurrent=person_concurrent, now=now)
 
 
-async def _running_of(connection: AsyncConnection, person: str) -> int:
-    return int((await connection.execute(_RUNNING_OF, {"of_person": person})).scalar_one())
+def _running_of(connection: sa.Connection, person: str) -> int:
+    return int((connection.execute(_RUNNING_OF, {"of_person": person})).scalar_one())
 
 
-async def _room(connection: AsyncConnection, provider: str, capacity: Capacity, now: datetime) -> int:
+def _room(connection: sa.Connection, provider: str, capacity: Capacity, now: datetime) -> int:
     """How many creates the provider takes right now; counted, never remembered."""
-    health = await health_in(connection, provider)
+    health = health_in(connection, provider)
     if not health.takes_creates:
         return 0
     room = BATCH
     if capacity.max_concurrent is not None or health.one_at_a_time:
-        running, submitting = await _open(connection, provider, now)
+        running, submitting = _open(connection, provider, now)
         if capacity.max_concurrent is not None:
             room = min(room, capacity.max_concurrent - running)
         if health.one_at_a_time:
             room = min(room, 1 - submitting)
     if room > 0 and capacity.creates_per_minute is not None:
-        room = min(room, capacity.creates_per_minute - await _last_minute(connection, provider, now))
+        room = min(room, capacity.creates_per_minute - _last_minute(connection, provider, now))
     return room
 
 
-async def _open(connection: AsyncConnection, provider: str, now: datetime) -> tuple[int, int]:
+def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int, int]:
     """Open submissions of the account, and how many of them are on their way right now."""
     occupies = sa.or_(
         _submissions.c.outcome.is_(None),
@@ -232,7 +236,7 @@ async def _open(connection: AsyncConnection, provider: str, now: datetime) -> tu
             _submissions.c.started_at > now - UNCONFIRMED_OCCUPIES,
         ),
     )
-    found = await connection.execute(
+    found = connection.execute(
         sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_submissions.c.outcome.is_(None), 1), else_=0)), 0)
         ).where(_submissions.c.provider == provider, _submissions.c.ended_at.is_(None), occupies)
@@ -241,8 +245,8 @@ async def _open(connection: AsyncConnection, provider: str, now: datetime) -> tu
     return int(running), int(submitting)
 
 
-async def _last_minute(connection: AsyncConnection, provider: str, now: datetime) -> int:
-    found = await connection.execute(
+def _last_minute(connection: sa.Connection, provider: str, now: datetime) -> int:
+    found = connection.execute(
         sa.select(sa.func.count()).where(
             _submissions.c.provider == provider,
             _submissions.c.started_at > now - timedelta(minutes=1),

@@ -40,10 +40,9 @@ _MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held"
 }
 WHOLE_JOB = (
     tables.jobs,
-    sa.exists(
-        sa.select(tables.wishes.c.id)
-        .where(tables.wishes.c.job_id == tables.jobs.c.id, tables.wishes.c.taken_at.is_(None))
-        .correlate(tables.jobs)
+    # Written out: in RETURNING, SQLAlchemy leaves the names of tables away, and `id` would be the wish's own.
+    sa.literal_column(
+        "EXISTS (SELECT 1 FROM wishes WHERE wishes.job_id = jobs.id AND wishes.taken_at IS NULL)", sa.Boolean
     ).label("wished"),
 )
 """What to select, or to return from an update, for `job_from_row` to know of waiting wishes, too."""

@@ -57,6 +57,22 @@ async def test_a_move_saves_what_was_learned_raises_the_version_and_leaves_an_ev
     assert set(await bench.stores.assets.of_job(job.id)) == {"image"}
 
 
+async def test_whoever_reads_or_moves_a_job_learns_whether_wishes_wait(bench: StoreBench) -> None:
+    """Of this job; an answered one, or another job's, does not count."""
+    other, job = await bench.accept(), await bench.accept()
+    await bench.stores.wishes.add(other.id, WishKind.CANCEL, "bob")
+    job = await bench.move(job, State.RECEIVED, changes={"note": "before"})
+    before = job.wished
+
+    wish = await bench.stores.wishes.add(job.id, WishKind.CONFIRM, "alice")
+    read, moved = await bench.load(job), await bench.move(job, State.RECEIVED, changes={"note": "during"})
+    held = await bench.move(moved, State.QUEUED, money=Hold(amount=HALF))
+    taken = await bench.move(held, State.QUEUED, taken=(wish,))
+
+    assert (before, read.wished, moved.wished, held.wished) == (False, True, True, True)
+    assert (await bench.load(taken)).wished is False
+
+
 async def test_a_note_raises_the_version_and_is_no_event(bench: StoreBench) -> None:
     job = await bench.accept()
     before = await bench.stores.jobs.events(job.id)

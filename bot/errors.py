@@ -30,6 +30,7 @@ Each class answers three questions: whose fault, does trying again help, was mon
 
 from __future__ import annotations
 
+import errno
 from datetime import datetime
 from typing import ClassVar
 
@@ -134,6 +135,11 @@ class AlreadyRunning(ReelbotError):
     code = "already_running"
     exit_code = 75
     http_status = 503
+
+
+# EFBIG is what a file size limit says (ulimit -f): for the person, too, there is no room for these bytes.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when a file cannot grow."""
 
 
 class DiskFull(ReelbotError):

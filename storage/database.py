@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.errors import DatabaseCorrupt, DiskFull
+from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
 from storage import sqlite_driver
 
 BUSY_TIMEOUT_MS = 10_000
@@ -170,7 +169,7 @@ class _Translated:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
         if not isinstance(error, (DatabaseError, OperationalError)):
             return

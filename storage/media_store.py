@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import os
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from bot.errors import ConfigurationError, DiskFull, NotFound
+from bot.errors import NO_ROOM, ConfigurationError, DiskFull, NotFound
 from bot.jobs.model import Asset, AssetKind
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ STALE_AFTER_S = 24 * 3600
 """A half-written file this old belongs to a process that died; younger ones may be somebody's work in progress."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
-# EFBIG is what a file size limit says (ulimit -f); for the person it is the same: there is no room for these bytes.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class _Shelf(Protocol):
@@ -284,7 +281,7 @@ def _no_room_is_disk_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
         raise DiskFull("There is no room left on the disk; nothing half-written was kept.") from error
 

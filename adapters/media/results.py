@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from adapters.media.files import written_whole
-from bot.errors import DiskFull, ProviderUnavailable, ResultGone
+from bot.errors import NO_ROOM, DiskFull, ProviderUnavailable, ResultGone
 
 
 class LocalFetcher:
@@ -42,7 +41,7 @@ class LocalFetcher:
         except FileNotFoundError as error:
             raise ResultGone("The rendered clip is no longer there.") from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in NO_ROOM:
                 raise DiskFull("There is no room left on the disk: free some space and try again.") from error
             raise ProviderUnavailable(f"The rendered clip could not be read ({error.strerror}).") from error
 

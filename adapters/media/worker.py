@@ -36,7 +36,7 @@ def main(operation: str, task: str) -> int:
 
 
 def _attempt(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from bot.errors import BadInput
+    from bot.errors import NO_ROOM, BadInput
 
     module, function = OPERATIONS[operation]
     try:
@@ -46,7 +46,7 @@ def _attempt(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"error": "memory"}
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             return {"error": "disk_full"}
         if error.errno == errno.ENOMEM:
             return {"error": "memory"}

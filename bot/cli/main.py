@@ -125,8 +125,10 @@ def _explain(error: Exception, *, as_json: bool) -> int:
         return fail(error, as_json=as_json)
     if os.environ.get("REELBOT_LOG__LEVEL", "").lower() == "debug":
         raise error
+    first_line = str(error).partition("\n")[0]
     message = (
-        f"Something unexpected went wrong ({type(error).__name__}: {error}). Set REELBOT_LOG__LEVEL=debug to see where."
+        f"Something unexpected went wrong ({type(error).__name__}: {first_line}). "
+        "Set REELBOT_LOG__LEVEL=debug to see where."
     )
     show_error("internal", message, as_json=as_json)
     return FAILED

@@ -83,8 +83,9 @@ class Tracker:
                 turn = False
                 log.info("job.moved", job_id=job_id, state=moved.state.value, was=job.state.value)
             self._changed(moved)
-            if job.state is State.FETCHING and moved.output is not None:
-                await self._tidy_up(job)
+            fetched = job.state is State.FETCHING and moved.output is not None
+            if fetched or moved.state in (State.FAILED, State.CANCELLED):
+                await self._tidy_up(moved)
             if self.stopping:
                 return Wait(until=self.desk.clock.now())
             if stayed and moved.next_at is not None:
@@ -117,7 +118,7 @@ class Tracker:
             raise
 
     async def _tidy_up(self, job: Job) -> None:
-        """The clip is ours: the provider may forget what it kept on this machine. A courtesy; never a condition."""
+        """Ours, or never to be: the provider may forget what it kept on this machine. A courtesy; never a condition."""
         provider: object = self.desk.providers.get(job.provider)
         if isinstance(provider, KeepsResults) and job.provider_job_id is not None:
             try:

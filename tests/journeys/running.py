@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -77,3 +78,28 @@ def _address(process: subprocess.Popen[str]) -> str:
         if not line:
             break
     raise RuntimeError(f"reelbot run did not start: {said}")
+
+
+def wait_for(path: Path, seconds: float = 30) -> None:
+    """Until a file exists."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.02)
+
+
+def wait_for_state(folder: Path, state: str, seconds: float = 60) -> None:
+    """Until the only job stands there; read from the database, as anybody may."""
+    database, deadline = folder / "data" / "reelbot.db", time.monotonic() + seconds
+    wait_for(database)
+    while True:
+        try:
+            with sqlite3.connect(database, timeout=5) as connection:
+                found = connection.execute("SELECT state FROM jobs").fetchone()
+            connection.close()
+        except sqlite3.OperationalError:
+            found = None
+        if found == (state,):
+            return
+        assert time.monotonic() < deadline, f"never {state}: {found}"
+        time.sleep(0.02)

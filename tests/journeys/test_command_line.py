@@ -7,14 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
 import pytest
 from PIL import Image
 
-from tests.journeys.running import ROOT, document, environment, reelbot, server
+from tests.journeys.running import ROOT, document, environment, reelbot, server, wait_for, wait_for_state
 
 SMALL = ("--resolution", "480p")
 
@@ -161,7 +160,7 @@ def test_a_server_takes_over_from_animate_and_both_end_well(tmp_path: Path, pict
     command = [sys.executable, "-m", "bot.cli.main", "animate", str(picture), "zoom in --10s --1080p", "--json"]
     settings = environment(tmp_path) | {"PYTHONPATH": str(ROOT)}
     animating = subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, text=True)
-    _wait_for(tmp_path / "data" / "engine.lock")
+    wait_for(tmp_path / "data" / "engine.lock")
 
     with server(tmp_path):
         said, _ = animating.communicate(timeout=90)
@@ -175,12 +174,12 @@ def test_an_interrupted_job_is_finished_by_the_next_start(tmp_path: Path, pictur
     command = [sys.executable, "-m", "bot.cli.main", "animate", str(picture), "zoom in --10s"]
     settings = environment(tmp_path) | {"PYTHONPATH": str(ROOT)}
     killed = subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=subprocess.DEVNULL)
-    _wait_for_state(tmp_path, "rendering")
+    wait_for_state(tmp_path, "rendering")
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
 
     with server(tmp_path):
-        _wait_for_state(tmp_path, "delivered")
+        wait_for_state(tmp_path, "delivered")
 
     job = document(reelbot(tmp_path, "history", "--json"))["jobs"][0]
     assert Path(job["output"]["path"]).is_file()
@@ -203,26 +202,3 @@ def test_a_wrong_setting_is_named_with_a_suggestion(tmp_path: Path) -> None:
 
     assert done.returncode == 78
     assert "REELBOT_WEB__PORT" in done.stderr
-
-
-def _wait_for(path: Path, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.02)
-
-
-def _wait_for_state(folder: Path, state: str, seconds: float = 60) -> None:
-    database, deadline = folder / "data" / "reelbot.db", time.monotonic() + seconds
-    _wait_for(database)
-    while True:
-        try:
-            with sqlite3.connect(database, timeout=5) as connection:
-                found = connection.execute("SELECT state FROM jobs").fetchone()
-            connection.close()
-        except sqlite3.OperationalError:
-            found = None
-        if found == (state,):
-            return
-        assert time.monotonic() < deadline, f"never {state}: {found}"
-        time.sleep(0.02)

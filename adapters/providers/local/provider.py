@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import re
 import subprocess
@@ -21,7 +20,7 @@ from adapters.providers.local import camera
 from adapters.providers.local.catalogue import MODELS
 from adapters.providers.local.folder import LOCAL_FAULT, Failure, Order, RenderFolder
 from adapters.providers.local.worker import DISK_FULL, DONE, FAILED, disk_full
-from bot.errors import NotAllowed, NotSent, Refused
+from bot.errors import NO_ROOM, NotAllowed, NotSent, Refused
 from bot.jobs.model import Asset, Submission
 from bot.money.amount import FREE, Money
 from bot.ports import (
@@ -98,7 +97,7 @@ class LocalProvider:
             await asyncio.to_thread(self._create, folder, order)
         except OSError as error:
             await asyncio.to_thread(folder.remove)
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = error.errno in NO_ROOM
             reason = "there is no room left on the disk" if full else str(error.strerror)
             raise NotSent(f"The render could not be started: {reason}.") from error
         try:

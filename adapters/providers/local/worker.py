@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -39,6 +38,7 @@ def main(path: str) -> int:
 def _render(folder: RenderFolder, asked: list[int]) -> int:
     from adapters.providers.local import renderer
     from adapters.providers.local.camera import Shot
+    from bot.errors import NO_ROOM
 
     progress = folder.open_progress()
 
@@ -64,7 +64,7 @@ def _render(folder: RenderFolder, asked: list[int]) -> int:
     except FileNotFoundError:
         return _fail(folder, Failure(code="input_gone", message="The picture is no longer there to render from."))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             _fail(folder, disk_full())
             return DISK_FULL
         return _fail(folder, Failure(code=LOCAL_FAULT, message=f"Rendering failed: {error.strerror or error}."))
@@ -73,7 +73,10 @@ def _render(folder: RenderFolder, asked: list[int]) -> int:
 
 def disk_full() -> Failure:
     """The failure of a render that found no room."""
-    return Failure(code="disk_full", message="There was no room left on the disk to render the clip.")
+    return Failure(
+        code="disk_full",
+        message="There was no room left on the disk to render the clip. Free some space, then start it again.",
+    )
 
 
 def _fail(folder: RenderFolder, failure: Failure) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,19 +10,8 @@ from bot.errors import BadPrompt
 from bot.ids import new_id
 from bot.jobs.model import Delivery, Job
 from bot.jobs.states import State
-from tests.conformance.stores import IMPLEMENTATIONS, StoreBench, open_stores
+from tests.conformance.stores import StoreBench
 from tests.factories import ALICE, BOB, MALLORY, a_requester
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
-    async with open_stores(kind, tmp_path) as found:
-        yield found
 
 
 async def found(bench: StoreBench, **filters: Any) -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,26 +13,8 @@ from bot.jobs.model import AssetKind, Delivery, Job, Outcome, WishKind
 from bot.jobs.moves import AttemptFact, DeliveryFact, Hold, Move, Release, Settle
 from bot.jobs.states import State
 from bot.money.limits import Limit, Period
-from tests.conformance.stores import HALF, IMPLEMENTATIONS, StoreBench, open_stores
+from tests.conformance.stores import HALF, StoreBench
 from tests.factories import ALICE, an_asset
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
-    async with open_stores(kind, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def elsewhere(kind: str, tmp_path: Path, bench: StoreBench) -> AsyncIterator[StoreBench]:
-    """What another process sees."""
-    async with open_stores(kind, tmp_path, clock=bench.clock) as found:
-        yield found
 
 
 async def test_a_move_saves_what_was_learned_raises_the_version_and_leaves_an_event(bench: StoreBench) -> None:

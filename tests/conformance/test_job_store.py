@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,28 +14,10 @@ from bot.ids import new_id
 from bot.jobs.model import InputRef, JobError, Relation, RenderSettings
 from bot.jobs.moves import Release
 from bot.jobs.states import FINAL, State
-from tests.conformance.stores import HALF, IMPLEMENTATIONS, StoreBench, open_stores
+from tests.conformance.stores import HALF, StoreBench
 from tests.factories import ALICE, BOB, a_picture, a_request, a_requester, an_asset
 
 PICTURE = a_picture(locator="the-same-picture")
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
-    async with open_stores(kind, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def elsewhere(kind: str, tmp_path: Path, bench: StoreBench) -> AsyncIterator[StoreBench]:
-    """What another process sees."""
-    async with open_stores(kind, tmp_path, clock=bench.clock) as found:
-        yield found
 
 
 # --- accepting ------------------------------------------------------------------------------------------------------

@@ -14,15 +14,10 @@ from bot.jobs.moves import Hold, Move, Release, Settle
 from bot.jobs.states import State
 from bot.money.amount import FREE, Money
 from bot.money.limits import UNLIMITED, DefaultLimits, Limit, Period, Standing
-from tests.conformance.stores import HALF, IMPLEMENTATIONS, StoreBench, open_stores
+from tests.conformance.stores import HALF, StoreBench, open_stores
 from tests.factories import ALICE, BOB, MALLORY, a_requester
 
 SCOPES = ("installation", "workspace:judge:team", "channel:judge:team:room", "user:judge:team:alice")
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -30,13 +25,6 @@ async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
     async with open_stores(kind, tmp_path) as found:
         yield found
         assert await found.unequal_sums() == []
-
-
-@pytest.fixture
-async def elsewhere(kind: str, tmp_path: Path, bench: StoreBench) -> AsyncIterator[StoreBench]:
-    """What another process sees."""
-    async with open_stores(kind, tmp_path, clock=bench.clock) as found:
-        yield found
 
 
 async def standing(bench: StoreBench, scope: str, period: Period, requester: Requester = ALICE) -> Standing:

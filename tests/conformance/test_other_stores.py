@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,27 +16,8 @@ from bot.jobs.moves import DeliveryFact
 from bot.jobs.states import State
 from bot.tracker.breaker import Health
 from bot.workspaces import Permission
-from tests.conformance.stores import HALF, IMPLEMENTATIONS, StoreBench, open_stores
+from tests.conformance.stores import HALF, StoreBench, open_stores
 from tests.factories import ALICE, BOB, a_request, a_requester, an_asset
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
-    async with open_stores(kind, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def elsewhere(kind: str, tmp_path: Path, bench: StoreBench) -> AsyncIterator[StoreBench]:
-    """What another process sees."""
-    async with open_stores(kind, tmp_path, clock=bench.clock) as found:
-        yield found
-
 
 # --- wishes -------------------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,29 +13,11 @@ from bot.jobs.model import Job, JobError, Outcome, Submission, WishKind
 from bot.jobs.moves import AttemptFact, Release
 from bot.jobs.states import State
 from bot.ports import Capacity
-from tests.conformance.stores import IMPLEMENTATIONS, ROOMY, StoreBench, open_stores
+from tests.conformance.stores import ROOMY, StoreBench
 from tests.factories import ALICE, BOB
 
 ONE = Capacity(max_concurrent=1)
 LONG_AGO = timedelta(days=-7)
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def bench(kind: str, tmp_path: Path) -> AsyncIterator[StoreBench]:
-    async with open_stores(kind, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def elsewhere(kind: str, tmp_path: Path, bench: StoreBench) -> AsyncIterator[StoreBench]:
-    """What another process sees."""
-    async with open_stores(kind, tmp_path, clock=bench.clock) as found:
-        yield found
 
 
 async def grant(bench: StoreBench, job: Job, capacity: Capacity = ROOMY, person_concurrent: int = 3) -> Job | None:

@@ -56,6 +56,10 @@ class JobStore(Protocol):
         """Begin a new engine; older ones are fenced off from now on."""
         ...
 
+    async def newest(self) -> int:
+        """Where `accepted_since` begins for who wants only what is still to come."""
+        ...
+
     async def accepted_since(self, seq: int) -> tuple[int, list[JobId]]:
         """What came in after `seq`."""
         ...
@@ -130,6 +134,10 @@ class WishStore(Protocol):
 
     async def unanswered(self) -> list[JobId]:
         """Jobs with wishes not answered yet."""
+        ...
+
+    async def newest(self) -> int:
+        """Where `added_since` begins for who wants only what is still to come."""
         ...
 
     async def added_since(self, wish_id: int) -> tuple[int, list[JobId]]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.errors import Fenced, RequestKeyReused
-from bot.ids import JobId, new_id
+from bot.ids import JobId
 from bot.jobs.model import Asset, Job, JobEvent, JobRequest, WishKind
 from bot.jobs.moves import Hold, Move, Release, Settle
 from bot.jobs.states import FINAL, State, require
@@ -24,7 +21,7 @@ from storage.database import Database
 from storage.deliveries import add_delivery, end_delivery
 from storage.history import index_job, index_state
 from storage.ledger import Ledger
-from storage.rows import WHOLE_JOB, event_from_row, job_columns, job_from_row
+from storage.rows import WHOLE_JOB, event_from_row, fingerprint, job_columns, job_from_row, new_job_row
 from storage.submissions import write_attempt_fact
 
 _jobs = tables.jobs
@@ -77,7 +74,7 @@ class Jobs:
                         f"use a new key for a new request."
                     )
                 return job_from_row(standing), False
-        row = _new_row(request, quote, mark, now) | {"epoch": read_epoch(connection)}
+        row = new_job_row(request, quote, mark, now) | {"epoch": read_epoch(connection)}
         keep_assets(connection, [asset for _, asset in assets], now)
         row |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
         # References come after the job they point at; the assets themselves had to come first.
@@ -176,6 +173,11 @@ class Jobs:
             await connection.execute(tables.meta.insert().values(key="epoch", value=str(epoch)))
         return epoch
 
+    async def newest(self) -> int:
+        """The `seq` of the newest job; 0 when there is none."""
+        async with self._database.look() as connection:
+            return int((await connection.execute(sa.select(sa.func.max(_jobs.c.seq)))).scalar() or 0)
+
     async def accepted_since(self, seq: int) -> tuple[int, list[JobId]]:
         """Ids of jobs accepted after `seq`, and the newest `seq`: how an engine sees what other processes wrote."""
         async with self._database.look() as connection:
@@ -224,24 +226,6 @@ class Jobs:
             return [job_from_row(row) for row in rows.mappings()]
 
 
-def fingerprint(request: JobRequest) -> str:
-    """A hash of what was asked, to tell a repeated request from another under the same key.
-
-    An asset names its content, so the same picture sent twice is the same request; who confirmed it does not matter.
-    """
-    asked = {
-        "prompt": request.prompt,
-        "settings": asdict(request.settings),
-        "provider": request.provider,
-        "model": request.model,
-        "image": request.image.locator,
-        "audio": request.audio.locator if request.audio else None,
-        "parent": request.parent_id,
-        "relation": request.relation,
-    }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
 def read_epoch(connection: sa.Connection) -> int:
     """The epoch of the newest engine; 0 before the first."""
     return int((connection.execute(_EPOCH)).scalar() or 0)
@@ -250,42 +234,6 @@ def read_epoch(connection: sa.Connection) -> int:
 def _by_key(connection: sa.Connection, person: str, key: str) -> sa.RowMapping | None:
     found = connection.execute(_BY_KEY, {"of_person": person, "of_key": key})
     return found.mappings().first()
-
-
-def _new_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dict[str, Any]:
-    requester = request.requester
-    return {
-        "id": new_id(),
-        "state": State.RECEIVED.value,
-        "version": 1,
-        "platform": requester.platform,
-        "workspace": requester.workspace,
-        "user": requester.user,
-        "channel": requester.channel,
-        "thread": requester.thread,
-        "roles": list(requester.roles),
-        "person": requester.person,
-        "request_key": request.request_key,
-        "fingerprint": mark,
-        "prompt": request.prompt,
-        "settings": asdict(request.settings),
-        "provider": request.provider,
-        "model": request.model,
-        "image": asdict(request.image),
-        "audio": asdict(request.audio) if request.audio else None,
-        "parent_id": request.parent_id,
-        "relation": request.relation.value if request.relation else None,
-        "quote_micro_usd": int(quote),
-        "confirmed_micro_usd": int(quote) if request.confirmed else None,
-        "held_micro_usd": 0,
-        "tries": 0,
-        "retries_used": 0,
-        "failed_over": False,
-        "held_back": False,
-        "state_since": now,
-        "created_at": now,
-        "updated_at": now,
-    }
 
 
 def _is_wished(connection: sa.Connection, move: Move) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
 
+from bot.ids import new_id
 from bot.jobs.model import (
     Asset,
     AssetKind,
@@ -18,6 +22,7 @@ from bot.jobs.model import (
     Job,
     JobError,
     JobEvent,
+    JobRequest,
     Outcome,
     Relation,
     RenderSettings,
@@ -159,3 +164,58 @@ def asset_from_row(row: RowMapping) -> Asset:
     """The asset a row holds."""
     names = "id size_bytes content_type width height duration_s".split()
     return Asset(kind=AssetKind(row["kind"]), **{name: row[name] for name in names})
+
+
+def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dict[str, Any]:
+    """The columns of a job that was just accepted, all but its epoch; `mark` is the request's `fingerprint`."""
+    requester = request.requester
+    return {
+        "id": new_id(),
+        "state": State.RECEIVED.value,
+        "version": 1,
+        "platform": requester.platform,
+        "workspace": requester.workspace,
+        "user": requester.user,
+        "channel": requester.channel,
+        "thread": requester.thread,
+        "roles": list(requester.roles),
+        "person": requester.person,
+        "request_key": request.request_key,
+        "fingerprint": mark,
+        "prompt": request.prompt,
+        "settings": asdict(request.settings),
+        "provider": request.provider,
+        "model": request.model,
+        "image": asdict(request.image),
+        "audio": asdict(request.audio) if request.audio else None,
+        "parent_id": request.parent_id,
+        "relation": request.relation.value if request.relation else None,
+        "quote_micro_usd": int(quote),
+        "confirmed_micro_usd": int(quote) if request.confirmed else None,
+        "held_micro_usd": 0,
+        "tries": 0,
+        "retries_used": 0,
+        "failed_over": False,
+        "held_back": False,
+        "state_since": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def fingerprint(request: JobRequest) -> str:
+    """A hash of what was asked, to tell a repeated request from another under the same key.
+
+    An asset names its content, so the same picture sent twice is the same request; who confirmed it does not matter.
+    """
+    asked = {
+        "prompt": request.prompt,
+        "settings": asdict(request.settings),
+        "provider": request.provider,
+        "model": request.model,
+        "image": request.image.locator,
+        "audio": request.audio.locator if request.audio else None,
+        "parent": request.parent_id,
+        "relation": request.relation,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -49,6 +49,11 @@ class Wishes:
             rows = await connection.execute(sa.select(_wishes.c.job_id).where(_wishes.c.taken_at.is_(None)).distinct())
             return [row.job_id for row in rows]
 
+    async def newest(self) -> int:
+        """The id of the newest wish; 0 when there is none."""
+        async with self._database.look() as connection:
+            return int((await connection.execute(sa.select(sa.func.max(_wishes.c.id)))).scalar() or 0)
+
     async def added_since(self, wish_id: int) -> tuple[int, list[JobId]]:
         """Jobs with wishes newer than `wish_id`, and the newest id: how an engine hears other processes."""
         async with self._database.look() as connection:

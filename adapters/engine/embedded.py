@@ -87,8 +87,8 @@ class EmbeddedEngine:
         """Raise the epoch, take over every unfinished job. Returns how many there were."""
         self._tracker.stopping = False
         self._tracker.epoch = epoch = await self._stores.jobs.raise_epoch()
-        self._seen_job, _ = await self._stores.jobs.accepted_since(0)
-        self._seen_wish, _ = await self._stores.wishes.added_since(0)
+        self._seen_job = await self._stores.jobs.newest()
+        self._seen_wish = await self._stores.wishes.newest()
         unfinished = await self._stores.jobs.claim_all(epoch)
         for job in unfinished:
             self._park(job.id, Wait(until=self._clock.now()))
@@ -158,7 +158,6 @@ class EmbeddedEngine:
         except Exception:
             # One job's fault must not end the others; it is tried again, and the log says where it broke.
             log.exception("job.step_failed", job_id=job_id)
-            self._active.pop(job_id, None)
             self._park_seconds(job_id, AFTER_A_FAULT_S)
             return
         finally:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.errors import Fenced, RequestKeyReused
 from bot.ids import new_id
-from bot.jobs.model import InputRef, JobError, Relation, RenderSettings
+from bot.jobs.model import InputRef, JobError, Relation, RenderSettings, WishKind
 from bot.jobs.moves import Release
 from bot.jobs.states import FINAL, State
 from tests.conformance.stores import HALF, StoreBench
@@ -201,3 +201,18 @@ async def test_times_come_back_as_they_were(bench: StoreBench) -> None:
     assert job.next_at == later
     assert job.next_at is not None
     assert job.next_at.utcoffset() == timedelta(0)
+
+
+async def test_the_newest_is_where_listening_begins(bench: StoreBench) -> None:
+    """Of jobs and of wishes: nothing old is heard again, and everything later is."""
+    jobs, wishes = bench.stores.jobs, bench.stores.wishes
+    assert (await jobs.newest(), await wishes.newest()) == (0, 0)
+    old = await bench.accept()
+    await wishes.add(old.id, WishKind.HINT, "judge")
+    heard = (await jobs.newest(), await wishes.newest())
+
+    new = await bench.accept()
+    await wishes.add(new.id, WishKind.HINT, "judge")
+
+    assert (await jobs.accepted_since(heard[0]))[1] == [new.id]
+    assert (await wishes.added_since(heard[1]))[1] == [new.id]

@@ -330,11 +330,12 @@ async def test_a_render_of_another_process_can_be_cancelled_too(bench: Bench):
     owner = bench.provider(frames=LONG)
     await owner.submit(bench.request(), yes)
     await begun(bench)
+    process = process_of(owner)  # now: `check` lets go of it once it has ended
 
     assert await bench.provider().cancel("attempt-1") is True
 
     assert await owner.check("attempt-1") == Cancelled(charged=FREE)
-    await asyncio.to_thread(process_of(owner).wait, 30)
+    await asyncio.to_thread(process.wait, 30)
     assert not bench.folder().result.exists()
 
 

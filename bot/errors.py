@@ -19,6 +19,7 @@
     ├── SubmitError                  the four ways a paid request ends badly; see each
     │   ├── NotSent · Throttled · Refused · Unconfirmed
     ├── ProviderUnavailable          a free request failed for a passing reason; ask again later
+    │   └── KeyRefused               … because the provider does not accept our key
     ├── ResultGone                   the provider's result link is dead for good
     └── DeliveryError
         ├── DeliveryDelayed          a passing reason; try the same delivery again
@@ -173,9 +174,11 @@ class Throttled(SubmitError):
 
     code = "throttled"
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, about: str = "rate") -> None:
+        """`about` is `rate`, or `balance` when the account's credit is what holds it up."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.about = about
 
 
 class Refused(SubmitError):
@@ -197,6 +200,11 @@ class Unconfirmed(SubmitError):
 
     code = "unconfirmed"
 
+    def __init__(self, message: str, *, likely_refused: bool = False) -> None:
+        """`likely_refused`: something before the provider said no; one look-up that finds nothing settles it."""
+        super().__init__(message)
+        self.likely_refused = likely_refused
+
 
 class ProviderUnavailable(ReelbotError):
     """A free request to a provider failed for a passing reason. No money is involved; ask again later."""
@@ -208,6 +216,12 @@ class ProviderUnavailable(ReelbotError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class KeyRefused(ProviderUnavailable):
+    """The provider does not accept our key: only an operator can help. What it renders goes on, and is asked for later."""
+
+    code = "key_refused"
 
 
 class ResultGone(ReelbotError):

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from bot.chat_values import Button, Checkpoint, JobCard, MessageRef, Parcel, Receipt
 from bot.ids import JobId
-from bot.jobs.model import Asset, AssetKind, Clip, InputRef, Requester, Submission
+from bot.jobs.model import Asset, AssetKind, InputRef, RenderSettings, Submission
 from bot.money.amount import Money
 from bot.provider_values import (
     Accepted,
@@ -97,8 +98,38 @@ class Provider(Protocol):
         """What is left on the account; `None` when the provider does not say. Free of charge."""
         ...
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
-        """Verify, then read. `NotAllowed` when the proof is missing or wrong."""
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
+        """Verify, then read. `NotAllowed` when the proof is missing or wrong.
+
+        `attempt_id` is the attempt that the address called belongs to; some proofs are made for one attempt only.
+        """
+        ...
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """A provider that tells a price before the work."""
+
+    async def quote(self, model: str, settings: RenderSettings) -> Money | None:
+        """Today's price, free of charge; `None` when it does not say. `ProviderUnavailable` for passing reasons."""
+        ...
+
+
+@runtime_checkable
+class LearnsWebhookSecret(Protocol):
+    """A provider that tells what it signs its webhooks with."""
+
+    async def learn_webhook_secret(self) -> None:
+        """Ask for it, unless it is known. `ProviderUnavailable` when it cannot be had now."""
+        ...
+
+
+@runtime_checkable
+class HasConnections(Protocol):
+    """A provider that keeps connections open."""
+
+    async def disconnect(self) -> None:
+        """Close them; used again, it opens new ones."""
         ...
 
 
@@ -121,66 +152,6 @@ class KeepsResults(Protocol):
 
 
 # --- chats --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRef:
-    """A message of ours on a platform, as its courier wrote it down."""
-
-    platform: str
-    reference: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
-    """Something a person may press under a card. `action` is one of the words of DESIGN §5."""
-
-    action: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobCard:
-    """What people see of a job: words, facts, buttons. Each chat draws it in its own way."""
-
-    job_id: JobId
-    version: int
-    requester: Requester
-    state: str
-    headline: str
-    lines: tuple[str, ...] = ()
-    progress: float | None = None
-    buttons: tuple[Button, ...] = ()
-    is_final: bool = False
-
-
-Checkpoint = dict[str, Any]
-"""How far a delivery has come; plain JSON, theirs to read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """A clip with its address and checkpoint."""
-
-    delivery_id: str
-    job_id: JobId
-    requester: Requester
-    clip: Clip
-    path: Path | None
-    """The clip as a local file where the media store has one; else read it by `clip.asset_id`."""
-    filename: str
-    text: str
-    checkpoint: Checkpoint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """Proof of one post."""
-
-    place: str
-    method: str
-    """`attachment`, `transcoded`, `link`, `direct_message` or `gallery`."""
-    reference: str | None = None
 
 
 class Courier(Protocol):
@@ -324,11 +295,13 @@ __all__ = [
     "Fetcher",
     "FindResult",
     "Found",
+    "HasConnections",
     "HasProcesses",
     "HostedInput",
     "ImageLimits",
     "JobCard",
     "KeepsResults",
+    "LearnsWebhookSecret",
     "MediaStore",
     "MediaWorkshop",
     "MessageRef",
@@ -338,6 +311,7 @@ __all__ = [
     "PreparedImage",
     "Provider",
     "ProviderEvent",
+    "Quotes",
     "Receipt",
     "Rendering",
     "SubmitRequest",

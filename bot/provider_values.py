@@ -45,6 +45,8 @@ class Model:
     """Camera and motion words are real moves; otherwise they become prompt text."""
     end_frame: bool = False
     image: ImageLimits = field(default_factory=ImageLimits)
+    typical_s: float | None = None
+    """How long a render usually takes by the vendor's word; what was measured here replaces it."""
     kind: str = "generated scene"
     """What the clip truly is, said on the card: `generated scene` or `camera move over the picture`."""
 
@@ -152,6 +154,8 @@ class ProviderEvent:
 
     provider_job_id: str
     status: str
+    input_url: str | None = None
+    """The input the call itself names, where it does: it must be that of the attempt the path's token names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,3 +164,5 @@ class Capacity:
 
     max_concurrent: int | None = None
     creates_per_minute: int | None = None
+    creates_at_once: int | None = None
+    """Creates that may be under way, unanswered, at the same moment: so many may end unconfirmed together."""

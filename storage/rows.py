@@ -127,6 +127,8 @@ def submission_from_row(row: RowMapping) -> Submission:
         provider_job_id=row["provider_job_id"],
         ended_at=row["ended_at"],
         lookups=row["lookups"],
+        lookups_empty=row["lookups_empty"],
+        likely_refused=row["likely_refused"],
     )
 
 

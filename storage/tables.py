@@ -161,8 +161,46 @@ submissions = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("ended_at", UtcTime, comment="when it stopped occupying the account's capacity"),
     sa.Column("lookups", sa.Integer, nullable=False),
+    sa.Column(
+        "lookups_empty",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="look-ups that worked and found nothing",
+    ),
+    sa.Column("likely_refused", sa.Boolean, nullable=False, server_default="0", comment="one empty look-up proves it"),
     sa.Index("ix_submissions_provider_open", "provider", "ended_at"),
     sa.Index("ix_submissions_provider_started", "provider", "started_at"),
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("attempt_id", sa.String, sa.ForeignKey("submissions.attempt_id"), nullable=False),
+    sa.Column("kind", sa.String, nullable=False, comment="webhook, or input_fetch: somebody outside read the input"),
+    sa.Column("provider_job_id", sa.String, nullable=False, comment="empty for input_fetch"),
+    sa.Column("status", sa.String, nullable=False, comment="the provider's word; empty for input_fetch"),
+    sa.Column("at", UtcTime, nullable=False),
+    # The same call twice is one row, whichever process it reaches.
+    sa.UniqueConstraint("attempt_id", "kind", "provider_job_id", "status"),
+    comment="what the outside told us of an attempt by itself; append-only",
+    sqlite_autoincrement=True,
+)
+
+render_times = sa.Table(
+    "render_times",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("duration_s", sa.Integer, nullable=False),
+    sa.Column("resolution", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False, comment="from accepted to finished"),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Index("ix_render_times_of", "provider", "model", "duration_s", "resolution", "id"),
+    comment="how long renders took; the schedule of polls and the estimates come from here",
+    sqlite_autoincrement=True,
 )
 
 wishes = sa.Table(
@@ -292,6 +330,7 @@ provider_health = sa.Table(
     sa.Column("paused_by", sa.String),
     sa.Column("ambiguous", sa.Integer, nullable=False, comment="creates nobody can vouch for, in a row"),
     sa.Column("failures", sa.Integer, nullable=False, comment="passing failures of creates, in a row"),
+    sa.Column("throttled", sa.Integer, nullable=False, server_default="0", comment="throttled creates, in a row"),
     sa.Column(
         "opened", sa.Integer, nullable=False, comment="how often in a row the breaker opened; lengthens its wait"
     ),

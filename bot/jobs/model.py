@@ -252,6 +252,28 @@ class Submission:
     ended_at: datetime | None = None
     """When it stopped occupying the provider's capacity."""
     lookups: int = 0
+    lookups_empty: int = 0
+    """How many of them worked and found nothing."""
+    likely_refused: bool = False
+    """What answered stood before the provider and very likely let nothing through: one empty look-up proves it."""
+
+
+class EvidenceKind(StrEnum):
+    """What the outside may tell us of an attempt by itself."""
+
+    WEBHOOK = "webhook"
+    INPUT_FETCH = "input_fetch"
+    """Somebody outside read the input from our own address: evidence that the provider took the order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One such message; a fact of its own. The same one twice is written once."""
+
+    attempt_id: str
+    kind: EvidenceKind
+    provider_job_id: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ class AttemptFact:
     reason: str | None = None
     ended: bool = False
     """It no longer occupies the account's capacity."""
+    likely_refused: bool = False
+    """See `Submission.likely_refused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

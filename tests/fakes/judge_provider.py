@@ -121,7 +121,7 @@ class JudgeProvider:
         """What is left, by the judge's books."""
         return Money((await self._ask("balance"))["micro_usd"])
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
         """The judge sends none, so none can be genuine."""
         raise NotAllowed("The judge sends no webhooks.")
 

@@ -105,7 +105,7 @@ class FakeProvider:
             raise ProviderUnavailable(f"{self.name} does not answer")
         return Money.usd(100)
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
         """None are expected."""
         raise NotAllowed("no webhooks here")
 

@@ -153,7 +153,7 @@ class LocalProvider:
         """There is no account."""
         return None
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
         """Nobody calls for the local renderer: whatever comes is forged."""
         raise NotAllowed("The local renderer sends no webhooks.")
 

@@ -1,0 +1,70 @@
+"""What couriers are handed and what they answer: cards, buttons, parcels, receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.ids import JobId
+from bot.jobs.model import Clip, Requester
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRef:
+    """A message of ours on a platform, as its courier wrote it down."""
+
+    platform: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """Something a person may press under a card. `action` is one of the words of DESIGN §5."""
+
+    action: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCard:
+    """What people see of a job: words, facts, buttons. Each chat draws it in its own way."""
+
+    job_id: JobId
+    version: int
+    requester: Requester
+    state: str
+    headline: str
+    lines: tuple[str, ...] = ()
+    progress: float | None = None
+    buttons: tuple[Button, ...] = ()
+    is_final: bool = False
+
+
+Checkpoint = dict[str, Any]
+"""How far a delivery has come; plain JSON, theirs to read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A clip with its address and checkpoint."""
+
+    delivery_id: str
+    job_id: JobId
+    requester: Requester
+    clip: Clip
+    path: Path | None
+    """The clip as a local file where the media store has one; else read it by `clip.asset_id`."""
+    filename: str
+    text: str
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof of one post."""
+
+    place: str
+    method: str
+    """`attachment`, `transcoded`, `link`, `direct_message` or `gallery`."""
+    reference: str | None = None

@@ -1,0 +1,98 @@
+"""Which addresses may be spoken to on somebody else's word (DESIGN §7): public ones over HTTPS, and the adapter's own.
+
+A name is judged by what it resolves to, at the moment of connecting: a name that changes its address between the
+check and the connection gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import abc, resolver
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class ForbiddenAddress(Exception):
+    """This address may not be spoken to; `str()` says why, in words without the address's path and query."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet; unpacks every way of writing an IPv4 one inside IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def origin(url: str) -> tuple[str, int]:
+    """Host in lower case and port. `ForbiddenAddress` when the address is none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ForbiddenAddress("The address cannot be read.") from error
+    if not host or parts.scheme not in _DEFAULT_PORTS:
+        raise ForbiddenAddress("Only http and https addresses can be used.")
+    return host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme]
+
+
+def require_allowed(url: str, home: str) -> bool:
+    """Whether `url` lies at `home`'s own host and port, and so may be plain http, private or loopback.
+
+    Elsewhere it must be https, without user name or password, and must not name a private IP address:
+    `ForbiddenAddress` otherwise. Names are judged when they are resolved (`GuardedResolver`).
+    """
+    if origin(url) == origin(home):
+        return True
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        raise ForbiddenAddress("Only https addresses can be used.")
+    if parts.username or parts.password:
+        raise ForbiddenAddress("Addresses with a user name cannot be used.")
+    host, _port = origin(url)
+    if _is_ip(host) and not is_public(host):
+        raise ForbiddenAddress("The address is not on the public internet.")
+    return False
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+class GuardedResolver(abc.AbstractResolver):
+    """Resolves names, and forgets every address that is not public."""
+
+    def __init__(self, inner: abc.AbstractResolver | None = None, trusted: frozenset[str] = frozenset()) -> None:
+        """`trusted` are host names an operator configured (an HTTPS proxy), wherever they lie."""
+        self._inner = inner or resolver.ThreadedResolver()
+        self._trusted = trusted
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[abc.ResolveResult]:
+        """The public addresses of a name; `OSError` when there is none."""
+        found = await self._inner.resolve(host, port, family)  # type: ignore[arg-type]  # aiohttp passes an int too
+        if host.lower().rstrip(".") in self._trusted:
+            return found
+        allowed = [each for each in found if is_public(each["host"])]
+        if not allowed:
+            raise OSError(None, "the name does not lead to the public internet")
+        return allowed
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+        await self._inner.close()

@@ -1,0 +1,160 @@
+"""Downloads a provider's result: guarded, bounded in bytes and time, gone on with after a break, and complete or absent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import urljoin
+
+import httpx
+
+from adapters.http.answer import NoAnswer
+from adapters.http.client import HttpClient
+from adapters.http.guard import ForbiddenAddress
+from adapters.http.retry_after import retry_after_s
+from bot.errors import NO_ROOM, DiskFull, ProviderUnavailable, ResultGone
+from bot.ports import Clock
+
+LARGEST_CLIP: Final = 500_000_000
+"""Bytes. Ten seconds of 1080p take about 20 MB."""
+MOST_REDIRECTS: Final = 5
+MOST_BREAKS: Final = 5
+"""So often a download is gone on with where it broke off, within one call."""
+NOWHERE: Final = "https://nowhere.invalid"
+"""The home of a provider without one: everything it names must be public."""
+_NO_VIDEO: Final = ("text/", "application/json", "application/xml", "application/xhtml")
+
+
+@dataclass(slots=True)
+class _Part:
+    """How far a download has come."""
+
+    file: BinaryIO
+    url: str
+    size: int = 0
+    etag: str | None = None
+    """A strong validator, without which nothing can be gone on with."""
+    redirects: int = 0
+    breaks: int = field(default=0)
+
+    def begin_anew(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.size = 0
+
+
+class HttpFetcher:
+    """Implements `bot.ports.Fetcher` for https addresses, and for http ones at a provider's own host and port."""
+
+    def __init__(self, http: HttpClient, homes: Mapping[str, str], clock: Clock) -> None:
+        """`homes` are the configured addresses of the providers, by name: their results may lie there, too."""
+        self._http = http
+        self._homes = homes
+        self._clock = clock
+
+    async def fetch(self, url: str, provider: str, into: Path) -> None:
+        """Download to `into`, completely, or raise and leave nothing there. Our keys are not sent along.
+
+        `ProviderUnavailable` when the link does not work now (403, 404, an empty file, a page instead of a video, a
+        break); `ResultGone` when it is gone for good (410), forbidden to us, or larger than 500 MB; `DiskFull`.
+        """
+        temporary = into.with_name(f".{into.name}.part")
+        try:
+            with await asyncio.to_thread(temporary.open, "wb", 0) as file:
+                await self._all_of(_Part(file=file, url=url), self._homes.get(provider, NOWHERE))
+            os.replace(temporary, into)
+        except BaseException as error:
+            with suppress(OSError):
+                temporary.unlink()
+            match error:
+                case ForbiddenAddress():
+                    raise ResultGone(f"The provider named a result that may not be downloaded: {error}") from error
+                case OSError() if error.errno in NO_ROOM:
+                    raise DiskFull("There is no room left on the disk: free some space and try again.") from error
+            raise
+
+    async def _all_of(self, part: _Part, home: str) -> None:
+        while True:
+            before = part.size
+            try:
+                if await self._go_on(part, home):
+                    return
+            except NoAnswer as error:
+                part.breaks += 1
+                if part.breaks > MOST_BREAKS or (part.size == before and part.size == 0):
+                    raise ProviderUnavailable(f"The clip could not be downloaded: {error}.") from error
+                if part.etag is None:
+                    part.begin_anew()
+
+    async def _go_on(self, part: _Part, home: str) -> bool:
+        """One request; True when the clip is complete, False when there is another address to go on at."""
+        headers = {"Accept-Encoding": "identity", "Accept": "video/mp4,video/*;q=0.9,*/*;q=0.1"}
+        if part.size and part.etag:
+            headers |= {"Range": f"bytes={part.size}-", "If-Range": part.etag}
+        async with self._http.stream(part.url, home=home, headers=headers) as response:
+            if response.status_code in (301, 302, 303, 307, 308):
+                return self._redirected(part, response)
+            self._require_good(response)
+            if response.status_code != 206:
+                part.begin_anew()
+                part.etag = _validator(response)
+            elif _begin_of(response) != part.size:
+                part.begin_anew()
+                raise NoAnswer("the server went on at another place")
+            await self._copy(part, response)
+        if part.size == 0:
+            raise ProviderUnavailable("The provider's clip is empty so far.")
+        return True
+
+    def _redirected(self, part: _Part, response: httpx.Response) -> bool:
+        part.redirects += 1
+        if part.redirects > MOST_REDIRECTS or "location" not in response.headers:
+            raise ProviderUnavailable("The link to the clip leads nowhere at the moment.")
+        part.url = urljoin(part.url, response.headers["location"])
+        return False
+
+    def _require_good(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == 410:
+            raise ResultGone("The provider says that the clip is gone.")
+        if status not in (200, 206):
+            wait = retry_after_s({"retry-after": response.headers.get("retry-after", "")}, self._clock.now())
+            raise ProviderUnavailable(f"The link to the clip answers {status} at the moment.", retry_after_s=wait)
+        kind = response.headers.get("content-type", "").lower()
+        if kind.startswith(_NO_VIDEO):
+            raise ProviderUnavailable(f"The link to the clip shows something else at the moment ({kind[:40]}).")
+        if int(response.headers.get("content-length") or 0) > LARGEST_CLIP:
+            raise _too_large()
+
+    async def _copy(self, part: _Part, response: httpx.Response) -> None:
+        async for piece in response.aiter_raw():
+            part.size += len(piece)
+            if part.size > LARGEST_CLIP:
+                raise _too_large()
+            _write_all(part.file, piece)
+
+
+def _too_large() -> ResultGone:
+    return ResultGone(f"The provider's clip is larger than {LARGEST_CLIP // 1_000_000} MB, which is more than we take.")
+
+
+def _validator(response: httpx.Response) -> str | None:
+    etag = str(response.headers.get("etag", ""))
+    return etag if etag.startswith('"') else None
+
+
+def _begin_of(response: httpx.Response) -> int:
+    """Where the part begins that the server sends: `Content-Range: bytes 5-9/10`."""
+    begin = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+    return int(begin) if begin.isdigit() else -1
+
+
+def _write_all(file: BinaryIO, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) :]

@@ -20,6 +20,7 @@ import structlog
 from adapters.chat.gallery import GalleryCourier
 from adapters.engine.embedded import EmbeddedEngine
 from adapters.engine.lock import EngineLock
+from adapters.media.hosting import SignedLinks
 from adapters.media.results import LocalFetcher
 from adapters.media.workshop import Workshop
 from adapters.providers.registry import ProviderContext, build_providers
@@ -29,6 +30,7 @@ from bot.errors import AlreadyRunning, ConfigurationError, NotFound
 from bot.ids import JobId
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
+from bot.keys import KeyRing
 from bot.money.limits import DefaultLimits
 from bot.ports import Clock, Courier, Engine, Fetcher, HasProcesses, MediaWorkshop, Provider
 from bot.service import Service
@@ -49,6 +51,7 @@ from storage.ledger import Ledger, unequal_sums
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
 from storage.provider_health import ProviderHealth
+from storage.secret_key import load_keys
 from storage.submissions import Submissions
 from storage.wishes import Wishes
 from storage.workspaces import Workspaces
@@ -100,6 +103,7 @@ class App:
 
     settings: Settings
     data_dir: Path
+    keys: KeyRing
     database: Database
     service: Service
     tracker: Tracker
@@ -211,19 +215,20 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
             "unset REELBOT_DATABASE_URL and REELBOT_ENGINE."
         )
     folder = data_directory.prepare(settings.data_dir)
+    keys = load_keys(settings.secret_key.get_secret_value() if settings.secret_key else None, folder)
     path = folder / DATABASE_FILE
     backup = await asyncio.to_thread(schema.prepare, path)
     if backup is not None:
         log.info("database.upgraded", backup=str(backup))
     database = Database(f"sqlite+aiosqlite:///{path}", watch=parts.watch)
     try:
-        yield _wire(settings, parts, folder, database)
+        yield _wire(settings, parts, folder, keys, database)
     finally:
         await database.close()
 
 
-def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) -> App:
-    clock, zone = parts.clock, ZoneInfo(settings.timezone)
+def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database) -> App:
+    clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
     limits = Limits(database, _default_limits(settings))
     ledger = Ledger(database, limits, clock, zone)
     stores = Stores(
@@ -248,7 +253,15 @@ def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) ->
 
     providers = parts.providers
     if providers is None:
-        context = ProviderContext(settings=settings, clock=clock, data_dir=folder, locate=locate)
+        context = ProviderContext(
+            settings=settings,
+            clock=clock,
+            data_dir=folder,
+            locate=locate,
+            keys=keys,
+            links=SignedLinks(keys, clock, public_url) if public_url else None,
+            known_ids=stores.submissions.known_ids,
+        )
         providers = build_providers(context)
     scratch = folder / "scratch"
     scratch.mkdir(mode=0o700, exist_ok=True)
@@ -265,6 +278,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) ->
         scratch=scratch,
         confirm_above=settings.limits.confirm_above_usd,
         person_concurrent=settings.limits.user_concurrent,
+        webhook_url=lambda provider, token: f"{public_url}/webhooks/{provider}/{token}" if public_url else None,
     )
     board = CardBoard(desk)
     switchboard = Switchboard()
@@ -280,6 +294,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, database: Database) ->
     return App(
         settings=settings,
         data_dir=folder,
+        keys=keys,
         database=database,
         service=service,
         tracker=Tracker(desk, board.changed),

@@ -120,6 +120,14 @@ class SubmissionStore(Protocol):
         """Whose turn it is now."""
         ...
 
+    async def by_token(self, token: str) -> Submission | None:
+        """The attempt a webhook's address names."""
+        ...
+
+    async def known_ids(self, provider: str, ids: Collection[str]) -> set[str]:
+        """Which of these ids are ours."""
+        ...
+
 
 class WishStore(Protocol):
     """Wishes. See `storage.wishes.Wishes`."""

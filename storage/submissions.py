@@ -6,6 +6,7 @@ crashes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -178,6 +179,23 @@ class Submissions:
         """Whose turn it is now at a provider: at most as many as it has room for."""
         async with self._database.read() as connection:
             return await connection.run_sync(_next_in_line, provider, capacity, person_concurrent, self._clock.now())
+
+    async def by_token(self, token: str) -> Submission | None:
+        """The attempt that webhooks to this token are for."""
+        async with self._database.look() as connection:
+            found = await connection.execute(sa.select(_submissions).where(_submissions.c.token == token))
+            row = found.mappings().first()
+        return submission_from_row(row) if row else None
+
+    async def known_ids(self, provider: str, ids: Collection[str]) -> set[str]:
+        """Which of these ids at a provider belong to an attempt of ours."""
+        async with self._database.look() as connection:
+            rows = await connection.execute(
+                sa.select(_submissions.c.provider_job_id).where(
+                    _submissions.c.provider == provider, _submissions.c.provider_job_id.in_(list(ids))
+                )
+            )
+            return {row.provider_job_id for row in rows}
 
 
 def write_attempt_fact(connection: sa.Connection, fact: AttemptFact, now: datetime) -> None:

@@ -5,7 +5,7 @@ An entry point names a function `build(context) -> Provider | None`; `None` mean
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 
 import structlog
 
+from adapters.media.hosting import SignedLinks
 from bot.errors import ConfigurationError
+from bot.keys import KeyRing
 from bot.ports import Clock, Provider
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,12 @@ class ProviderContext:
     data_dir: Path
     locate: Callable[[str], Awaitable[Path]]
     """The local file of an asset, by its id."""
+    keys: KeyRing
+    """For secrets of an attempt's own (`keys.derive`)."""
+    links: SignedLinks | None
+    """Links to our own `/media/…`; `None` without a public URL."""
+    known_ids: Callable[[str, Collection[str]], Awaitable[set[str]]]
+    """(provider, ids there) → those that belong to an attempt of ours."""
 
 
 def build_providers(context: ProviderContext) -> dict[str, Provider]:

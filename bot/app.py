@@ -45,6 +45,7 @@ from storage import schema
 from storage.assets import Assets
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.jobs import Jobs
 from storage.ledger import Ledger, unequal_sums
@@ -103,7 +104,6 @@ class App:
 
     settings: Settings
     data_dir: Path
-    keys: KeyRing
     database: Database
     service: Service
     tracker: Tracker
@@ -114,6 +114,11 @@ class App:
     def stores(self) -> Stores:
         """What is remembered."""
         return self.service.stores
+
+    @property
+    def keys(self) -> KeyRing:
+        """The installation's secret keys."""
+        return self.service.keys
 
     @property
     def desk(self) -> Desk:
@@ -234,6 +239,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     stores = Stores(
         jobs=Jobs(database, ledger, clock),
         submissions=Submissions(database, clock),
+        evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
         assets=Assets(database),
@@ -286,15 +292,16 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     service = Service(
         front_desk=FrontDesk(stores, providers, switchboard, default),
         actions=Actions(stores, switchboard, clock, desk.times),
+        engine=switchboard,
         stores=stores,
         media=media,
         workshop=desk.workshop,
         desk=desk,
+        keys=keys,
     )
     return App(
         settings=settings,
         data_dir=folder,
-        keys=keys,
         database=database,
         service=service,
         tracker=Tracker(desk, board.changed),

@@ -15,8 +15,9 @@ from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.as_json import job_as_json, standing_as_json
 from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, Job, Requester
+from bot.keys import KeyRing
 from bot.money.ledger import user_scope
-from bot.ports import MediaStore, MediaWorkshop, Model
+from bot.ports import Engine, MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
 from bot.tracker.desk import Desk
 
@@ -39,10 +40,12 @@ class Service:
 
     front_desk: FrontDesk
     actions: Actions
+    engine: Engine
     stores: Stores
     media: MediaStore
     workshop: MediaWorkshop
     desk: Desk
+    keys: KeyRing
 
     async def take_picture(self, source: Path, model: Model, *, filename: str | None = None) -> Picture:
         """Check a local picture, bring it into the model's limits, and keep both the original and the copy.

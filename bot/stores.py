@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bot.ids import JobId
-from bot.jobs.model import Asset, Delivery, Job, JobEvent, JobRequest, Requester, Submission, Wish, WishKind
+from bot.jobs.model import Asset, Delivery, Evidence, Job, JobEvent, JobRequest, Requester, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
 from bot.money.amount import Money
@@ -126,6 +126,18 @@ class SubmissionStore(Protocol):
 
     async def known_ids(self, provider: str, ids: Collection[str]) -> set[str]:
         """Which of these ids are ours."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """What the outside told us by itself. See `storage.evidence.EvidenceBook`."""
+
+    async def receive(self, submission: Submission, evidence: Evidence) -> bool:
+        """Write it down with what follows from it; False when it was there. `Fenced`: it contradicts what is known."""
+        ...
+
+    async def of_attempt(self, attempt_id: str) -> list[Evidence]:
+        """What came in for an attempt, oldest first."""
         ...
 
 
@@ -331,6 +343,7 @@ class Stores:
 
     jobs: JobStore
     submissions: SubmissionStore
+    evidence: EvidenceStore
     wishes: WishStore
     deliveries: DeliveryStore
     assets: AssetStore

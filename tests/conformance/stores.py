@@ -24,6 +24,7 @@ from storage import ledger, schema
 from storage.assets import Assets
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.jobs import Jobs
 from storage.limits import Limits
@@ -145,6 +146,7 @@ async def open_stores(
     stores = Stores(
         jobs=Jobs(database, books, clock),
         submissions=Submissions(database, clock),
+        evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
         assets=Assets(database),

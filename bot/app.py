@@ -20,6 +20,8 @@ import structlog
 from adapters.chat.gallery import GalleryCourier
 from adapters.engine.embedded import EmbeddedEngine
 from adapters.engine.lock import EngineLock
+from adapters.http.client import HttpClient
+from adapters.media.fetch import HttpFetcher
 from adapters.media.hosting import SignedLinks
 from adapters.media.results import LocalFetcher
 from adapters.media.workshop import Workshop
@@ -226,13 +228,15 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
     if backup is not None:
         log.info("database.upgraded", backup=str(backup))
     database = Database(f"sqlite+aiosqlite:///{path}", watch=parts.watch)
+    http = HttpClient()
     try:
-        yield _wire(settings, parts, folder, keys, database)
+        yield _wire(settings, parts, folder, keys, database, http)
     finally:
+        await http.aclose()
         await database.close()
 
 
-def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database) -> App:
+def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database, http: HttpClient) -> App:
     clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
     limits = Limits(database, _default_limits(settings))
     ledger = Ledger(database, limits, clock, zone)
@@ -266,18 +270,22 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             locate=locate,
             keys=keys,
             links=SignedLinks(keys, clock, public_url) if public_url else None,
+            http=http,
             known_ids=stores.submissions.known_ids,
         )
         providers = build_providers(context)
     scratch = folder / "scratch"
     scratch.mkdir(mode=0o700, exist_ok=True)
+    homes = {"wavespeed": settings.wavespeed.base_url, "eachlabs": settings.eachlabs.base_url}
+    remote = HttpFetcher(http, homes, clock)
+    fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
     desk = Desk(
         stores=stores,
         providers=providers,
         couriers={name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")} | dict(parts.couriers),
         media=media,
         workshop=parts.workshop or Workshop(),
-        fetchers={"file": LocalFetcher(folder / "renders")} | dict(parts.fetchers),
+        fetchers=fetchers | dict(parts.fetchers),
         clock=clock,
         outside=Outside(parts.watch),
         times=parts.times or Times(),

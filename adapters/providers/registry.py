@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
 from bot.errors import ConfigurationError
 from bot.keys import KeyRing
@@ -37,6 +38,8 @@ class ProviderContext:
     """For secrets of an attempt's own (`keys.derive`)."""
     links: SignedLinks | None
     """Links to our own `/media/…`; `None` without a public URL."""
+    http: HttpClient
+    """The one HTTP client of the process."""
     known_ids: Callable[[str, Collection[str]], Awaitable[set[str]]]
     """(provider, ids there) → those that belong to an attempt of ours."""
 

@@ -40,7 +40,12 @@ class ProviderSettings(Section):
 
     api_key: SecretStr | None = Field(None, description="Key of the account that pays. Without it the provider is off.")
     model: str | None = Field(None, description="Slug of the model to use when none is named.")
-    webhook_secret: SecretStr | None = Field(None, description="What the provider signs its webhooks with.")
+    webhook_secret: SecretStr | None = Field(
+        None, description="What its webhooks are signed with; unset it is asked for, or made for each attempt."
+    )
+    catalogue: Path | None = Field(
+        None, description="TOML file with further models, or with other prices for those Reelbot knows."
+    )
     max_concurrent: int = Field(2, ge=1, description="Renders the account may have open at once.")
     creates_per_minute: int = Field(2, ge=1, description="Renders the account may start in any 60 seconds.")
 
@@ -60,6 +65,8 @@ class WaveSpeedSettings(ProviderSettings):
 class EachlabsSettings(ProviderSettings):
     """Eachlabs."""
 
+    max_concurrent: int = Field(8, ge=1, description="Renders the account may have open at once.")
+    creates_per_minute: int = Field(60, ge=1, description="Renders the account may start in any 60 seconds.")
     base_url: WebAddress = Field("https://api.eachlabs.ai/v1", description="Where the API is; may be a proxy of yours.")
     auth: Literal["x-api-key", "bearer"] = Field("x-api-key", description="Which header carries the key.")
     webhook_proof: Literal["auto", "secret-header", "hmac-timestamp", "hmac-body"] = Field(

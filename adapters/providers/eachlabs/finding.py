@@ -1,0 +1,108 @@
+"""Looking for an attempt whose answer was lost: in the webhook log by our token, else in the list by our picture."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import timedelta
+from typing import Any, Final
+
+from adapters.providers.eachlabs.wire import input_in
+from adapters.providers.remote import RemoteApi, text_time
+from bot.errors import ProviderUnavailable
+from bot.jobs.model import Submission
+from bot.ports import CannotTell, FindResult, Found, NotThere
+
+PAGE: Final = 100
+MOST_PAGES: Final = 10
+BEFORE_START: Final = timedelta(seconds=5)
+AFTER_START: Final = timedelta(seconds=180)
+"""A create may be under way for 60 s; the list may lag for 120 s more."""
+
+Read = Callable[[str], Awaitable[dict[str, Any] | None]]
+"""A render by its id; `None` when they do not know it."""
+
+
+class Finder:
+    """The two look-ups."""
+
+    def __init__(
+        self,
+        api: RemoteApi,
+        read: Read,
+        known_ids: Callable[[str, Collection[str]], Awaitable[set[str]]],
+        *,
+        list_path: str = "auto",
+    ) -> None:
+        self._api = api
+        self._read = read
+        self._known_ids = known_ids
+        self._version = "v1" if list_path == "auto" else list_path
+        self._may_switch = list_path == "auto"
+
+    async def find(self, submission: Submission) -> FindResult:
+        """Exact by the token in the webhook log; else exact by the picture; never by time alone."""
+        try:
+            by_token = await self._in_webhook_log(submission.token)
+            return by_token or await self._in_list(submission)
+        except ProviderUnavailable as error:
+            return CannotTell(reason=str(error))
+
+    async def _in_webhook_log(self, token: str) -> Found | None:
+        """Without an answer we can read the list still decides."""
+        try:
+            answer = await self._api.ask("GET", f"{self._api.base_url}/webhooks", params={"limit": str(PAGE)})
+        except ProviderUnavailable:
+            return None
+        found = answer.object() if answer.status == 200 else None
+        rows = found.get("webhooks") if found else None
+        for row in rows if isinstance(rows, list) else ():
+            url, render_id = (row.get("url"), row.get("execution_id")) if isinstance(row, dict) else (None, None)
+            if isinstance(url, str) and isinstance(render_id, str) and token and url.endswith(f"/{token}"):
+                return Found(provider_job_id=render_id)
+        return None
+
+    async def _in_list(self, submission: Submission) -> FindResult:
+        ids = await self._listed(submission)
+        ids -= await self._known_ids(submission.provider, ids)
+        blind = []
+        for render_id in sorted(ids):
+            render = await self._read(render_id)
+            given = input_in(render) if render is not None else None
+            if given == submission.input_url:
+                return Found(provider_job_id=render_id)
+            if given is None:
+                blind.append(render_id)
+        if blind:
+            return CannotTell(reason="Eachlabs does not show which picture a render has", candidates=tuple(blind))
+        return NotThere()
+
+    async def _listed(self, submission: Submission) -> set[str]:
+        """Ids around the attempt, of the whole organisation, by their clock. Pages until a short one, never by a total."""
+        begin = submission.started_at + timedelta(seconds=self._api.skew_s)
+        window = {
+            "model": submission.model,
+            "from": text_time(begin - BEFORE_START),
+            "to": text_time(begin + AFTER_START),
+            "limit": str(PAGE),
+        }
+        ids: set[str] = set()
+        for page in range(MOST_PAGES):
+            rows = await self._page(window | {"offset": str(page * PAGE)})
+            ids |= {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+            if len(rows) < PAGE:
+                break
+        return ids
+
+    async def _page(self, params: dict[str, str]) -> list[Any]:
+        root = self._api.base_url.removesuffix("/v1")
+        answer = await self._api.ask("GET", f"{root}/{self._version}/executions", params=params)
+        if answer.status == 404 and self._may_switch:
+            # The other documented path, once; whichever answers is kept.
+            self._version, self._may_switch = "v2", False
+            return await self._page(params)
+        self._api.require_fit(answer)
+        found = answer.object() or {}
+        rows = found.get("executions")
+        if answer.status != 200 or not isinstance(rows, list):
+            raise ProviderUnavailable(f"Eachlabs' list cannot be read at the moment ({answer.status}).")
+        return rows

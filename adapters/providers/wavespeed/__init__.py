@@ -1,0 +1,1 @@
+"""WaveSpeed: Alibaba's Wan 2.5 image-to-video, paid per second."""

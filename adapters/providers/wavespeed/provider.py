@@ -1,0 +1,279 @@
+"""WaveSpeed as a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, cast
+from urllib.parse import quote as quoted
+
+import structlog
+
+from adapters.providers.hosting import Hosting
+from adapters.providers.patience import NoVideoYet
+from adapters.providers.remote import RemoteApi, https_link, money, text_time, words
+from adapters.providers.wavespeed import creating, webhook
+from adapters.providers.wavespeed.uploads import Uploads
+from adapters.providers.wavespeed.wire import AT_WORK, CODES, DONE, FAILED, MODERATED, STOPPED, CreateBody, Envelope
+from bot.errors import NotAllowed, ProviderUnavailable, Refused
+from bot.jobs.model import Asset, RenderSettings, Submission
+from bot.money.amount import FREE, Money
+from bot.ports import (
+    Accepted,
+    Cancelled,
+    CannotTell,
+    Capacity,
+    CheckResult,
+    Clock,
+    Failed,
+    FindResult,
+    Found,
+    HostedInput,
+    Model,
+    NotThere,
+    ProviderEvent,
+    Rendering,
+    SubmitRequest,
+    Succeeded,
+    Unknown,
+)
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 100
+MOST_PAGES: Final = 10
+BEFORE_START: Final = timedelta(seconds=5)
+AFTER_START: Final = timedelta(seconds=180)
+"""A create may be under way for 60 s; their clock and their list may lag for 120 s more."""
+
+
+class WaveSpeedProvider:
+    """Implements `bot.ports.Provider`, `Quotes` and `LearnsWebhookSecret`."""
+
+    name = "wavespeed"
+
+    def __init__(
+        self,
+        api: RemoteApi,
+        models: Sequence[Model],
+        capacity: Capacity,
+        clock: Clock,
+        hosting: Hosting,
+        known_ids: Callable[[str, Collection[str]], Awaitable[set[str]]],
+        *,
+        webhook_secret: str | None = None,
+        quote_path: str = "auto",
+    ) -> None:
+        self.capacity = capacity
+        self.api = api
+        self._models = tuple(models)
+        self._clock = clock
+        self._hosting = hosting
+        self._known_ids = known_ids
+        self._webhook_secret = webhook_secret
+        self._quote_paths = {"auto": ["price", "pricing"], "table": []}.get(quote_path, [quote_path])
+        self._no_video = NoVideoYet(clock)
+        self._odd_words: set[str] = set()
+
+    def models(self) -> Sequence[Model]:
+        """From the catalogue."""
+        return self._models
+
+    async def host(self, asset: Asset) -> HostedInput:
+        """At WaveSpeed's own store, where everybody who has the address can read it for 7 days; else at ours."""
+        return await self._hosting.host(asset)
+
+    async def submit(self, request: SubmitRequest, about_to_send: Callable[[], Awaitable[None]]) -> Accepted:
+        """See `bot.ports.Provider.submit`."""
+        model = next((each for each in self._models if each.slug == request.model), None)
+        if model is None:
+            raise Refused(f"WaveSpeed's model {request.model} is not in the catalogue.", about="model")
+        body = CreateBody.of(request, takes_expand=model.takes_expand, takes_seed=model.takes_seed).plain()
+        url = f"{self.api.base_url}/api/v3/{quoted(model.slug)}"
+        if request.webhook_url is not None:
+            url += f"?webhook={quoted(request.webhook_url, safe='')}"
+        return creating.judge(self.api, await self.api.create(url, body, {}, about_to_send))
+
+    async def check(self, provider_job_id: str) -> CheckResult:
+        """Ask once. The address is built here: the one they name (`urls.get`) is never sent our key."""
+        task = await self._task(provider_job_id)
+        if isinstance(task, Unknown):
+            return task
+        status = task.get("status")
+        if status in AT_WORK:
+            return Rendering()
+        if status in DONE:
+            return self._finished(provider_job_id, task)
+        if status in FAILED:
+            return await self._failed(provider_job_id, task, timed_out=status == "timeout")
+        if status in STOPPED:
+            return await self._stopped(provider_job_id, deleted=status == "deleted")
+        self._note_word(status)
+        return Rendering()
+
+    async def find(self, submission: Submission) -> FindResult:
+        """By the input's address, which only one attempt has. Model and time alone never prove anything."""
+        try:
+            ids = await self._listed(submission)
+            ids -= await self._known_ids(self.name, ids)
+            blind = []
+            for task_id in sorted(ids):
+                task = await self._task(task_id)
+                given = None if isinstance(task, Unknown) else task.get("input")
+                if not isinstance(given, dict):
+                    blind.append(task_id)
+                elif given.get("image") == submission.input_url:
+                    return Found(provider_job_id=task_id)
+        except ProviderUnavailable as error:
+            return CannotTell(reason=str(error))
+        if blind:
+            return CannotTell(reason="WaveSpeed does not show which picture a task has", candidates=tuple(blind))
+        return NotThere()
+
+    async def cancel(self, provider_job_id: str) -> bool:
+        """False: WaveSpeed can only delete, which loses the clip and gives nothing back for certain."""
+        return False
+
+    async def balance(self) -> Money | None:
+        """What is left, in USD."""
+        found = await self.api.ask_object("GET", f"{self.api.base_url}/api/v3/balance")
+        envelope = Envelope.of(found, 200)
+        return money(envelope.data.get("balance")) if envelope else None
+
+    async def quote(self, model: str, settings: RenderSettings) -> Money | None:
+        """Today's price of a clip; `None` when neither documented path answers, and then the catalogue counts.
+
+        The discounted price is theirs to grant at the time: we name the full one.
+        """
+        inputs = {"duration": settings.duration_s, "resolution": settings.resolution, "prompt": "price"}
+        for path in tuple(self._quote_paths):
+            url = f"{self.api.base_url}/api/v3/model/{path}"
+            answer = await self.api.ask("POST", url, body={"model_id": model, "inputs": inputs})
+            if answer.status == 404:
+                self._quote_paths.remove(path)
+                continue
+            self.api.require_fit(answer)
+            envelope = Envelope.of(answer.json(), answer.status)
+            if envelope is None or envelope.code != 200:
+                return None
+            return money(envelope.data.get("price")) or money(envelope.data.get("unit_price"))
+        return None
+
+    async def learn_webhook_secret(self) -> None:
+        """Ask for what they sign webhooks with, unless the settings say it or it is known already."""
+        if self._webhook_secret is not None:
+            return
+        found = await self.api.ask_object("GET", f"{self.api.base_url}/api/v3/webhook/secret")
+        data = found.get("data", found)
+        secret = data if isinstance(data, str) else None
+        if isinstance(data, dict):
+            secret = next(
+                (value for key in ("secret", "webhook_secret", "key") if isinstance(value := data.get(key), str)), None
+            )
+        if not secret:
+            raise ProviderUnavailable("WaveSpeed did not say what it signs its webhooks with.")
+        self._webhook_secret = secret
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
+        """See `bot.ports.Provider.read_webhook`; refuses everything while the secret is not known."""
+        if self._webhook_secret is None:
+            raise NotAllowed("WaveSpeed's webhook secret is not known yet.")
+        return webhook.read(headers, body, secret=self._webhook_secret, now=self._clock.now())
+
+    async def _task(self, task_id: str) -> Mapping[str, Any] | Unknown:
+        if not task_id:
+            return Unknown(reason="there is no task without an id")
+        answer = await self.api.ask("GET", f"{self.api.base_url}/api/v3/predictions/{quoted(task_id, safe='')}/result")
+        envelope = Envelope.of(answer.json(), answer.status)
+        status = envelope.code if envelope and answer.status == 200 else answer.status
+        if status in (400, 404) and envelope is not None:
+            return Unknown(reason=words(envelope.message) or "WaveSpeed does not know it")
+        self.api.require_fit(answer)
+        if envelope is None or status != 200:
+            raise ProviderUnavailable(f"WaveSpeed answers {status} at the moment.")
+        return envelope.data
+
+    def _finished(self, task_id: str, task: Mapping[str, Any]) -> CheckResult:
+        link = https_link(task.get("outputs"), self.api.base_url)
+        if link is None:
+            return self._no_video.judge(task_id)
+        self._no_video.forget(task_id)
+        flags = task.get("has_nsfw_contents")
+        return Succeeded(url=link, flagged=isinstance(flags, list) and any(flag is True for flag in flags))
+
+    async def _failed(self, task_id: str, task: Mapping[str, Any], *, timed_out: bool) -> Failed:
+        number = task.get("code")
+        code, sentence = CODES.get(cast("int", number), ("provider_failed", "The render failed at WaveSpeed."))
+        if timed_out:
+            code, sentence = CODES[5004]
+        reason = words(task.get("error"))
+        charged = await self._charged(task_id)
+        if charged is None and number != MODERATED:
+            # Their rule: failed renders, faults of theirs and time-outs are refunded within three hours.
+            charged = FREE
+        return Failed(code=code, message=f"{sentence} ({reason})" if reason else sentence, charged=charged)
+
+    async def _stopped(self, task_id: str, *, deleted: bool) -> CheckResult:
+        charged = await self._charged(task_id)
+        if deleted:
+            return Failed(code="deleted_at_provider", message="The render was deleted at WaveSpeed.", charged=charged)
+        return Cancelled(charged=charged)
+
+    async def _charged(self, task_id: str) -> Money | None:
+        """What the account was charged for a task, where the billing search says so."""
+        body = {"prediction_uuids": [task_id], "page": 1, "page_size": 10}
+        try:
+            answer = await self.api.ask("POST", f"{self.api.base_url}/api/v3/billings/search", body=body)
+        except ProviderUnavailable:
+            return None
+        envelope = Envelope.of(answer.json(), answer.status)
+        items = envelope.data.get("items") if envelope and envelope.code == 200 else None
+        if not isinstance(items, list):
+            return None
+        amounts = [_signed(item) for item in items if isinstance(item, dict)]
+        if not amounts or None in amounts:
+            return None
+        return Money(max(0, sum(cast("list[int]", amounts))))
+
+    async def _listed(self, submission: Submission) -> set[str]:
+        """Ids of the account's tasks of that model around the attempt, by their clock."""
+        begin = submission.started_at + timedelta(seconds=self.api.skew_s)
+        ids: set[str] = set()
+        for page in range(1, MOST_PAGES + 1):
+            found = await self.api.ask_object(
+                "POST",
+                f"{self.api.base_url}/api/v3/predictions",
+                body={
+                    "page": page,
+                    "page_size": PAGE,
+                    "model": submission.model,
+                    "created_after": text_time(begin - BEFORE_START),
+                    "created_before": text_time(begin + AFTER_START),
+                },
+            )
+            envelope = Envelope.of(found, 200)
+            items = envelope.data.get("items") if envelope and envelope.code == 200 else None
+            if not isinstance(items, list):
+                raise ProviderUnavailable("WaveSpeed's list cannot be read at the moment.")
+            ids |= {item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)}
+            if len(items) < PAGE:
+                break
+        return ids
+
+    def _note_word(self, status: object) -> None:
+        """Log a state we have never heard of, once."""
+        word = str(status)[:40]
+        if word not in self._odd_words and len(self._odd_words) < 20:
+            self._odd_words.add(word)
+            log.warning("provider.odd_status", provider=self.name, status=word)
+
+
+def _signed(item: Mapping[str, Any]) -> int | None:
+    """One line of the bill in micro-USD; refunds count against it."""
+    amount = money(item.get("amount") if "amount" in item else item.get("price"))
+    if amount is None:
+        return None
+    return -amount if "refund" in str(item.get("type", "")).lower() else amount
+
+
+__all__ = ["Uploads", "WaveSpeedProvider"]

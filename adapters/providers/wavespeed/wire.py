@@ -1,0 +1,93 @@
+"""What WaveSpeed is sent and what it answers (vendor page, docs and SDK 2.0.5, read 2026-06).
+
+Bodies are built from `CreateBody` and nothing else: WaveSpeed drops keys it does not know without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.ports import SubmitRequest
+
+RANDOM_SEED: Final = -1
+AT_WORK: Final = frozenset({"created", "processing", "pending", "queued"})
+DONE: Final = frozenset({"completed"})
+FAILED: Final = frozenset({"failed", "timeout"})
+STOPPED: Final = frozenset({"cancelled", "canceled", "deleted"})
+
+MODERATED: Final = 1200
+CODES: Final[Mapping[int, tuple[str, str]]] = {
+    MODERATED: ("moderation", "The picture or the words were refused by WaveSpeed's moderation; change them."),
+    1400: ("provider_failed", "WaveSpeed misses a parameter."),
+    1401: ("provider_failed", "WaveSpeed refuses a parameter."),
+    1402: ("input_unreachable", "WaveSpeed could not read the picture; please try again."),
+    1403: ("provider_failed", "The render failed at WaveSpeed."),
+    1405: ("provider_failed", "The render failed at WaveSpeed."),
+    5000: ("provider_failed", "WaveSpeed had a fault of its own."),
+    5003: ("provider_failed", "WaveSpeed was not available."),
+    5004: ("timed_out", "The render timed out at WaveSpeed."),
+}
+"""`data.code` of a failed task → our code, and the sentence for the person."""
+
+
+class CreateBody(BaseModel):
+    """Every parameter of the model; what is optional is sent all the same, so that no default of theirs counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: str
+    prompt: str
+    resolution: str
+    duration: int
+    enable_prompt_expansion: bool | None
+    seed: int | None = Field(ge=RANDOM_SEED, le=2_147_483_647)
+    negative_prompt: str | None = None
+    audio: str | None = None
+
+    @classmethod
+    def of(cls, request: SubmitRequest, *, takes_expand: bool = True, takes_seed: bool = True) -> CreateBody:
+        """The body of one attempt."""
+        settings = request.settings
+        return cls(
+            image=request.image.url,
+            prompt=request.prompt,
+            resolution=settings.resolution,
+            duration=settings.duration_s,
+            enable_prompt_expansion=settings.expand if takes_expand else None,
+            seed=(RANDOM_SEED if settings.seed is None else settings.seed) if takes_seed else None,
+            negative_prompt=settings.negative_prompt,
+            audio=request.audio.url if request.audio else None,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, without what is not set."""
+        return self.model_dump(exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`{"code", "message", "data"}` around everything."""
+
+    code: int
+    message: str
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, found: object, status: int) -> Envelope | None:
+        """Read an answer's JSON; `None` when it is no object. A missing code is that of HTTP."""
+        if not isinstance(found, dict):
+            return None
+        code, data = found.get("code"), found.get("data")
+        message = found.get("message") or found.get("error") or found.get("msg") or ""
+        return cls(
+            code if isinstance(code, int) else status,
+            message if isinstance(message, str) else "",
+            data if isinstance(data, dict) else {},
+        )
+
+
+Upload = Literal["auto", "uploads", "binary", "own"]

@@ -38,6 +38,7 @@ from bot.ports import Clock, Courier, Engine, Fetcher, HasProcesses, MediaWorksh
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores
+from bot.telemetry.logs import hide
 from bot.tracker.desk import Desk
 from bot.tracker.outside import Outside
 from bot.tracker.schedule import Times
@@ -223,6 +224,7 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
         )
     folder = data_directory.prepare(settings.data_dir)
     keys = load_keys(settings.secret_key.get_secret_value() if settings.secret_key else None, folder)
+    hide(keys.secrets())
     path = folder / DATABASE_FILE
     backup = await asyncio.to_thread(schema.prepare, path)
     if backup is not None:

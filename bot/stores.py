@@ -140,6 +140,10 @@ class EvidenceStore(Protocol):
         """What came in for an attempt, oldest first."""
         ...
 
+    async def attempt_of_input(self, asset_id: str, input_url: str) -> Submission | None:
+        """The attempt that was given this asset at this address."""
+        ...
+
 
 class WishStore(Protocol):
     """Wishes. See `storage.wishes.Wishes`."""

@@ -12,6 +12,7 @@ from bot.jobs.moves import AttemptFact
 from bot.ports import Clock
 from storage import tables
 from storage.database import Database, insert_into
+from storage.rows import submission_from_row
 from storage.submissions import write_attempt_fact
 
 _evidence = tables.evidence
@@ -77,6 +78,20 @@ class EvidenceBook:
                 )
                 for row in rows
             ]
+
+    async def attempt_of_input(self, asset_id: str, input_url: str) -> Submission | None:
+        """The attempt that was given this asset at this address."""
+        roles = tables.job_assets
+        async with self._database.look() as connection:
+            # By way of the asset: addresses are not indexed, and few jobs share a picture.
+            found = await connection.execute(
+                sa.select(_submissions)
+                .join(roles, roles.c.job_id == _submissions.c.job_id)
+                .where(roles.c.asset_id == asset_id, _submissions.c.input_url == input_url)
+                .limit(1)
+            )
+            row = found.mappings().first()
+        return submission_from_row(row) if row else None
 
 
 @cache

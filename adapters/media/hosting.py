@@ -50,7 +50,11 @@ class SignedLinks:
         expires_at = (self._clock.now() + lives).replace(microsecond=0)
         payload = {"asset": asset.id, "attempt": attempt_id, "type": asset.content_type}
         signed = self._keys.sign(_PURPOSE, payload, expires_at=expires_at)
-        return HostedInput(asset=asset, url=f"{self._public_url}/media/{signed}", expires_at=expires_at)
+        return HostedInput(asset=asset, url=self.url(signed), expires_at=expires_at)
+
+    def url(self, signed: str) -> str:
+        """The whole address of a link."""
+        return f"{self._public_url}/media/{signed}"
 
     def read(self, signed: str) -> SignedAsset | None:
         """What the last part of a link names; `None` when it was not made by us, or its time is over."""

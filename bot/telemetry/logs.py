@@ -31,6 +31,10 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         """One line (a traceback adds more), without secrets."""
         return self._redactor(super().format(record))
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take these out as well from now on."""
+        self._redactor.hide(secrets)
+
 
 def set_up_logs(
     *, level: str = "info", shape: str = "auto", secrets: Iterable[str] = (), stream: TextIO | None = None
@@ -72,3 +76,10 @@ def set_up_logs(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keep these out of the logs as well: secrets that no setting holds, known only after the start."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, RedactingFormatter):
+            handler.formatter.hide(secrets)

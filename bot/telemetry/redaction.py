@@ -50,9 +50,17 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """`secrets` are masked as they are, and as they look inside JSON and inside addresses."""
-        spellings = {spelling for secret in secrets if len(secret) >= _SHORTEST for spelling in _spellings(secret)}
+        self._spellings: set[str] = set()
+        self._exact: re.Pattern[str] | None = None
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on."""
+        self._spellings |= {
+            spelling for secret in secrets if len(secret) >= _SHORTEST for spelling in _spellings(secret)
+        }
         # The longest first, so that a part of a secret never survives beside its mask.
-        ordered = sorted(spellings, key=len, reverse=True)
+        ordered = sorted(self._spellings, key=len, reverse=True)
         self._exact = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __call__(self, text: str) -> str:

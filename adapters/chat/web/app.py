@@ -9,10 +9,12 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
+from adapters.chat.web import media, webhooks
 from adapters.chat.web.api import jobs, money
 from adapters.chat.web.auth import SignIn, is_local
 from adapters.chat.web.body_limit import BodyLimit
 from adapters.chat.web.problems import install
+from adapters.media.hosting import SignedLinks
 from bot import __version__
 from bot.service import Service
 
@@ -31,8 +33,15 @@ Readiness = Callable[[], Awaitable[dict[str, str]]]
 """Each check by name: `ok`, or what is wrong."""
 
 
-def create_web(service: Service, sign_in: SignIn, readiness: Readiness, *, upload_limit_bytes: int) -> FastAPI:
-    """The application, bound to one Reelbot."""
+def create_web(
+    service: Service,
+    sign_in: SignIn,
+    readiness: Readiness,
+    *,
+    upload_limit_bytes: int,
+    links: SignedLinks | None = None,
+) -> FastAPI:
+    """The application, bound to one Reelbot. Without `links` (no public URL) no media are served to providers."""
     app = FastAPI(
         title="Reelbot", version=__version__, openapi_url=None, docs_url=None, redoc_url=None,
         description="Turn a picture and a sentence into a short video.",
@@ -67,6 +76,9 @@ def create_web(service: Service, sign_in: SignIn, readiness: Readiness, *, uploa
     signed_in = [Depends(require)]
     for resource in (jobs, money):
         app.include_router(resource.routes(service), dependencies=signed_in)
+    # Called by providers, which cannot sign in: each proves itself in its own way.
+    app.include_router(media.routes(service, links))
+    app.include_router(webhooks.routes(service))
 
     @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=signed_in)
     async def openapi() -> dict[str, Any]:

@@ -15,6 +15,7 @@ import uvicorn
 
 from adapters.chat.web.app import Readiness, create_web
 from adapters.chat.web.auth import sign_in_rule
+from adapters.media.hosting import SignedLinks
 from bot.errors import ConfigurationError
 from bot.service import Service
 
@@ -39,7 +40,8 @@ async def serve(service: Service, settings: Any, data_dir: Path, readiness: Read
     rule = sign_in_rule(host=web.host, public_url=web.public_url, admin_token=token, data_dir=data_dir)
     if rule.file is not None:
         log.warning("web.admin_token", file=str(rule.file))
-    app = create_web(service, rule, readiness, upload_limit_bytes=web.max_upload_mb * 1_000_000)
+    links = SignedLinks(service.keys, service.desk.clock, web.public_url) if web.public_url else None
+    app = create_web(service, rule, readiness, upload_limit_bytes=web.max_upload_mb * 1_000_000, links=links)
     listener = _listen(web.host, web.port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,

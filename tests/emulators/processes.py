@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tests.emulators.judging import read_journal
 
@@ -20,13 +22,16 @@ START_TIMEOUT_S = 20.0
 class JudgeProcess:
     """A judge's process; it ends with `stop`, and with the process that started it."""
 
-    def __init__(self, module: str, folder: Path, name: str, **settings: Any) -> None:
+    interpreter_flags: tuple[str, ...] = ("-S",)
+    """Judges need the standard library only."""
+
+    def __init__(self, module: str, folder: Path, name: str, *options: str, **settings: Any) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self._port_file = folder / f"{name}.port"
         script = folder / f"{name}.script"
         script.write_text(json.dumps(settings))
-        command = [sys.executable, "-S", "-m", f"tests.emulators.{module}", "--name", name]
+        command = [sys.executable, *self.interpreter_flags, "-m", f"tests.emulators.{module}", "--name", name, *options]
         files = ["--log", str(self.log), "--port-file", str(self._port_file), "--script", str(script)]
         self._process = subprocess.Popen([*command, *files], cwd=ROOT, stdin=subprocess.PIPE)
         self.port = 0
@@ -74,3 +79,60 @@ def provider_judge(folder: Path, name: str = "judge", **settings: Any) -> JudgeP
 def chat_judge(folder: Path, name: str = "chat", **settings: Any) -> JudgeProcess:
     """A `tests.emulators.judge_chat`."""
     return JudgeProcess("judge_chat", folder, name, **settings)
+
+
+class VendorProcess(JudgeProcess):
+    """The process of an emulated paid service: `tests.emulators.wavespeed` or `eachlabs`, with its knobs."""
+
+    interpreter_flags = ()
+    scheme = "http"
+
+    @property
+    def url(self) -> str:
+        """What clients take for the service's base URL."""
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def knobs(self, **knobs: Any) -> dict[str, Any]:
+        """Turn runtime knobs, `None` removes one; what is set afterwards."""
+        return self._ask("knobs", knobs)
+
+    def counts(self) -> dict[str, int]:
+        """How many requests each route has had."""
+        return self._ask("counts")
+
+    def _ask(self, what: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        trusting = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusting)
+        with opener.open(f"{self.url}/_emulator/{what}", data, timeout=20) as answer:
+            return json.load(answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+
+def vendor_emulator(
+    folder: Path,
+    vendor: Literal["wavespeed", "eachlabs"],
+    name: str | None = None,
+    *,
+    port: int = 0,
+    cert: Path | None = None,
+    key: Path | None = None,
+    **settings: Any,
+) -> VendorProcess:
+    """An emulated paid service that already listens.
+
+    With the same folder and name it remembers what an earlier process of that name accepted; give it the same port too, so
+    that the links it gave out lead somewhere. With `cert` and `key` (PEM files) it speaks TLS.
+    """
+    options = ["--port", str(port)]
+    if cert is not None:
+        options += ["--cert", str(cert), "--key", str(key)]
+    process = VendorProcess(vendor, folder, name or vendor, *options, **settings)
+    process.scheme = "https" if cert is not None else "http"
+    start_judges([process])
+    return process

@@ -10,7 +10,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from bot.ids import JobId
-from bot.jobs.model import Asset
+from bot.jobs.model import Asset, AssetKind
 from storage import tables
 from storage.database import Database, insert_into
 from storage.rows import asset_from_row
@@ -44,7 +44,11 @@ class Assets:
 
 
 def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetime) -> None:
-    """Remember files, inside the transaction of whoever refers to them. Harmless for files that are known."""
+    """Remember files, inside the transaction of whoever refers to them.
+
+    Harmless for files that are known. Only an original that turns out to be, byte for byte, what its stripped copy is
+    counts as the copy from then on: it has nothing left to strip, and providers must be able to get it.
+    """
     if assets:
         rows = [asdict(asset) | {"kind": asset.kind.value, "created_at": now} for asset in assets]
         connection.execute(_keep(connection.dialect.name), rows)
@@ -59,7 +63,12 @@ def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tupl
 
 @cache
 def _keep(dialect: str) -> sa.Insert:
-    return insert_into(dialect, tables.assets).on_conflict_do_nothing()
+    inserted = insert_into(dialect, tables.assets)
+    was_original = tables.assets.c.kind == AssetKind.ORIGINAL.value
+    learned = {name: inserted.excluded[name] for name in ("kind", "content_type", "width", "height", "duration_s")}
+    return inserted.on_conflict_do_update(
+        index_elements=["id"], set_=learned, where=was_original & (inserted.excluded.kind != AssetKind.ORIGINAL.value)
+    )
 
 
 @cache

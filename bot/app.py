@@ -12,6 +12,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -55,6 +56,7 @@ from storage.ledger import Ledger, unequal_sums
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
 from storage.provider_health import ProviderHealth
+from storage.render_times import RenderTimes
 from storage.secret_key import load_keys
 from storage.submissions import Submissions
 from storage.wishes import Wishes
@@ -252,6 +254,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         ledger=ledger,
         limits=limits,
         health=ProviderHealth(database, clock),
+        render_times=RenderTimes(database, clock),
         history=History(database),
         workspaces=Workspaces(database, clock, frozenset(settings.allowed_workspaces)),
     )
@@ -290,7 +293,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         fetchers=fetchers | dict(parts.fetchers),
         clock=clock,
         outside=Outside(parts.watch),
-        times=parts.times or Times(),
+        times=parts.times or Times(poll_fastest=timedelta(seconds=settings.poll.fastest_seconds)),
         scratch=scratch,
         confirm_above=settings.limits.confirm_above_usd,
         person_concurrent=settings.limits.user_concurrent,

@@ -18,6 +18,7 @@ from bot.money.amount import Money
 from bot.money.limits import Limit, Standing
 from bot.ports import Capacity, Checkpoint
 from bot.tracker.breaker import Health
+from bot.tracker.render_times import Measured, RenderKey
 from bot.workspaces import Permission, Workspace
 
 
@@ -96,8 +97,8 @@ class SubmissionStore(Protocol):
         """Write down what became known."""
         ...
 
-    async def looked_up(self, attempt_id: str) -> None:
-        """Count one look-up."""
+    async def looked_up(self, attempt_id: str, *, empty: bool = False) -> None:
+        """Count one look-up; `empty` when it worked and found nothing."""
         ...
 
     async def load(self, attempt_id: str) -> Submission | None:
@@ -281,6 +282,22 @@ class HealthStore(Protocol):
         ...
 
 
+class RenderTimeStore(Protocol):
+    """How long renders took. See `storage.render_times.RenderTimes`."""
+
+    async def add(self, provider: str, model: str, duration_s: int, resolution: str, seconds: float) -> None:
+        """Remember one."""
+        ...
+
+    async def of(self, provider: str, model: str, duration_s: int, resolution: str) -> Measured:
+        """What was measured; costs no question to the database in most cases."""
+        ...
+
+    async def all(self) -> Mapping[RenderKey, Measured]:
+        """Everything measured."""
+        ...
+
+
 class HistoryPage(Protocol):
     """A page of jobs."""
 
@@ -354,5 +371,6 @@ class Stores:
     ledger: LedgerStore
     limits: LimitStore
     health: HealthStore
+    render_times: RenderTimeStore
     history: HistoryStore
     workspaces: WorkspaceStore

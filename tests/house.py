@@ -18,6 +18,7 @@ from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.settings import load_settings
 from bot.tracker.desk import Wait
+from bot.tracker.polls import PollLog
 from bot.tracker.tracker import Tracker
 from tests.factories import ALICE, a_request
 from tests.fakes.clock import FakeClock
@@ -119,4 +120,4 @@ async def a_house(
 
 def later_tracker(house: House) -> Tracker:
     """The tracker of a process that started after a crash: the same data, nothing remembered."""
-    return Tracker(replace(house.app.desk))
+    return Tracker(replace(house.app.desk, polls=PollLog()))

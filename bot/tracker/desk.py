@@ -15,6 +15,8 @@ from bot.money.amount import Money
 from bot.ports import Clock, Courier, Fetcher, MediaStore, MediaWorkshop, Model, Provider
 from bot.stores import Stores
 from bot.tracker.outside import Outside
+from bot.tracker.polls import Moment, PollLog
+from bot.tracker.render_times import Measured, RenderKey
 from bot.tracker.retry import backoff
 from bot.tracker.schedule import Times
 
@@ -52,6 +54,12 @@ class Desk:
     webhook_url: Callable[[str, str], str | None] = lambda _provider, _token: None
     """(provider, token) → the address a provider may call, when a public URL is set."""
     rng: random.Random = field(default_factory=random.Random)
+    polls: PollLog = field(default_factory=PollLog)
+    """What this process remembers of the renders it asks about."""
+
+    def moment(self) -> Moment:
+        """Now, on both clocks."""
+        return Moment(wall=self.clock.now(), monotonic=self.clock.monotonic())
 
     def model(self, job: Job) -> Model:
         """The catalogue entry a job asks for. `BadPrompt` when it is gone."""
@@ -60,6 +68,18 @@ class Desk:
             if model.slug == job.model:
                 return model
         raise BadPrompt(f"The model {job.model} of {job.provider} is not available here any more; choose another.")
+
+    def typical_s(self, job: Job) -> float | None:
+        """How long such a render usually takes by the vendor's word, in seconds, where there is one."""
+        try:
+            return self.model(job).typical_s
+        except BadPrompt:
+            return None
+
+    async def measured(self, job: Job) -> Measured:
+        """How long renders like this job's took."""
+        settings = job.settings
+        return await self.stores.render_times.of(job.provider, job.model, settings.duration_s, settings.resolution)
 
     def price(self, job: Job) -> Money:
         """What the job costs today."""
@@ -76,6 +96,14 @@ class Desk:
         )
         later = {"tries": job.tries + 1, "next_at": self.clock.now() + wait, "note": why}
         return Move(job=job, to=job.state, changes=later)
+
+
+def kind_of(job: Job) -> RenderKey:
+    """Which renders this one is comparable with."""
+    settings = job.settings
+    return RenderKey(
+        provider=job.provider, model=job.model, duration_s=settings.duration_s, resolution=settings.resolution
+    )
 
 
 def first_of(wishes: Sequence[Wish], *kinds: WishKind) -> Wish | None:

@@ -62,6 +62,8 @@ class Tracker:
         moved: Job | None = None
         for _ in range(MOST_STEPS):
             job = moved or await self.desk.stores.jobs.load(job_id)
+            if job is None or job.state is not State.RENDERING:
+                self.desk.polls.forget(job_id)
             if job is None:
                 return Wait()
             moved = None
@@ -76,6 +78,7 @@ class Tracker:
             except Fenced:
                 owner = await self.desk.stores.jobs.load(job_id)
                 if owner is None or owner.epoch != job.epoch:
+                    self.desk.polls.forget(job_id)
                     return Wait()
                 continue
             stayed = moved.state is job.state

@@ -29,6 +29,7 @@ from storage.history import History
 from storage.jobs import Jobs
 from storage.limits import Limits
 from storage.provider_health import ProviderHealth
+from storage.render_times import RenderTimes
 from storage.submissions import Submissions
 from storage.wishes import Wishes
 from storage.workspaces import Workspaces
@@ -153,6 +154,7 @@ async def open_stores(
         ledger=books,
         limits=rules,
         health=ProviderHealth(database, clock),
+        render_times=RenderTimes(database, clock),
         history=History(database),
         workspaces=Workspaces(database, clock, allowed),
     )

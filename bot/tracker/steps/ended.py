@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import assert_never
 
 from bot.errors import ProviderUnavailable
@@ -12,6 +13,7 @@ from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.ports import Cancelled, CheckResult, Failed, Rendering, Succeeded, Unknown
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
+from bot.tracker.retry import LONGEST_RETRY_AFTER
 from bot.tracker.schedule import next_poll
 from bot.tracker.steps.fetching import next_delivery
 
@@ -45,13 +47,13 @@ async def _follow_up(job: Job, desk: Desk) -> Next:
         try:
             checking = provider.check(submission.provider_job_id)
             result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
-        except ProviderUnavailable:
-            return _later(submission, desk)
-        return _decide(job, submission, result, desk)
+        except ProviderUnavailable as error:
+            return await _later(job, submission, desk, asked_s=error.retry_after_s)
+        return await _decide(job, submission, result, desk)
     return Wait()
 
 
-def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -> Next:
+async def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -> Next:
     match result:
         case Succeeded(url=url, price=price):
             return _book(job, submission, State.FETCHING, price, {"result_url": url, "error": None})
@@ -65,7 +67,7 @@ def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -
             error = JobError(code="cancelled_at_provider", message=message, charged=charged > 0)
             return _close(job, submission, charged, error)
         case Rendering():
-            later = _later(submission, desk)
+            later = await _later(job, submission, desk)
             if job.note == COMING_AFTER_ALL:
                 return later
             return Move(job=job, to=job.state, changes={"note": COMING_AFTER_ALL, "next_at": later.until})
@@ -88,6 +90,11 @@ def _book(job: Job, submission: Submission, to: State, price: Money | None, chan
     return Move(job=job, to=to, changes=changes | theirs, money=settled, attempt=fact)
 
 
-def _later(submission: Submission, desk: Desk) -> Wait:
-    now = desk.clock.now()
-    return Wait(until=now + next_poll(now - submission.started_at, desk.times, desk.rng))
+async def _later(job: Job, submission: Submission, desk: Desk, *, asked_s: float | None = None) -> Wait:
+    """As often as a job in `rendering` would be asked about, and not before they want to be asked again."""
+    now, settings = desk.clock.now(), job.settings
+    times = desk.stores.render_times
+    measured = await times.of(submission.provider, submission.model, settings.duration_s, settings.resolution)
+    pause = next_poll(now - submission.started_at, measured, None, desk.times, desk.rng)
+    asked = min(timedelta(seconds=asked_s or 0.0), LONGEST_RETRY_AFTER)
+    return Wait(until=now + max(pause, asked))

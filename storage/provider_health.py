@@ -46,6 +46,7 @@ class ProviderHealth:
                 provider,
                 ambiguous=after.ambiguous,
                 failures=after.failures,
+                throttled=after.throttled,
                 opened=after.opened,
                 open_until=after.open_until,
                 reason=after.reason,
@@ -91,6 +92,7 @@ def _health(provider: str, row: sa.RowMapping | None, *, paused: bool) -> Health
         paused=paused or row["paused_at"] is not None,
         ambiguous=row["ambiguous"],
         failures=row["failures"],
+        throttled=row["throttled"],
         opened=row["opened"],
         open_until=row["open_until"],
         reason=row["reason"],
@@ -99,7 +101,7 @@ def _health(provider: str, row: sa.RowMapping | None, *, paused: bool) -> Health
 
 async def _save(connection: AsyncConnection, provider: str, **columns: object) -> None:
     if await _row(connection, provider) is None:
-        blank = {"ambiguous": 0, "failures": 0, "opened": 0}
+        blank = {"ambiguous": 0, "failures": 0, "throttled": 0, "opened": 0}
         await connection.execute(_table.insert().values(provider=provider, **(blank | columns)))
     else:
         await connection.execute(_table.update().where(_table.c.provider == provider).values(**columns))

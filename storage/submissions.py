@@ -17,6 +17,7 @@ from bot.jobs.model import Job, Outcome, Submission, WishKind
 from bot.jobs.moves import AttemptFact
 from bot.jobs.states import RUNNING, State
 from bot.ports import Capacity, Clock
+from bot.tracker.breaker import AMBIGUOUS_TO_OPEN
 from bot.tracker.capacity import BATCH, Queued, next_in_line
 from storage import tables
 from storage.database import Database
@@ -46,6 +47,7 @@ _FACT = (
         reason=sa.case((_open_outcome, sa.bindparam("new_reason", type_=sa.Text)), else_=_submissions.c.reason),
         provider_job_id=sa.func.coalesce(_submissions.c.provider_job_id, sa.bindparam("new_id", type_=sa.String)),
         ended_at=sa.func.coalesce(_submissions.c.ended_at, sa.bindparam("new_end", type_=tables.UtcTime)),
+        likely_refused=sa.or_(_submissions.c.likely_refused, sa.bindparam("new_doubt", type_=sa.Boolean)),
     )
 )
 _CANCEL_WISHED = sa.select(tables.wishes.c.id).where(
@@ -128,13 +130,12 @@ class Submissions:
         async with self._database.write("attempt fact") as connection:
             await connection.run_sync(write_attempt_fact, fact, self._clock.now())
 
-    async def looked_up(self, attempt_id: str) -> None:
-        """Count one look-up."""
+    async def looked_up(self, attempt_id: str, *, empty: bool = False) -> None:
+        """Count one look-up; `empty` when it worked and found nothing."""
+        counted = {"lookups": _submissions.c.lookups + 1, "lookups_empty": _submissions.c.lookups_empty + int(empty)}
         async with self._database.write("look-up") as connection:
             await connection.execute(
-                _submissions.update()
-                .where(_submissions.c.attempt_id == attempt_id)
-                .values(lookups=_submissions.c.lookups + 1)
+                _submissions.update().where(_submissions.c.attempt_id == attempt_id).values(counted)
             )
 
     async def load(self, attempt_id: str) -> Submission | None:
@@ -200,8 +201,13 @@ class Submissions:
 
 def write_attempt_fact(connection: sa.Connection, fact: AttemptFact, now: datetime) -> None:
     """Fill in an outcome once (unconfirmed may still become accepted), an id once, an end once."""
-    values = {"new_outcome": fact.outcome, "new_reason": fact.reason, "new_id": fact.provider_job_id}
-    connection.execute(_FACT, values | {"new_end": now if fact.ended else None, "of_id": fact.attempt_id})
+    values: dict[str, object] = {
+        "new_outcome": fact.outcome,
+        "new_reason": fact.reason,
+        "new_id": fact.provider_job_id,
+    }
+    values |= {"new_end": now if fact.ended else None, "new_doubt": fact.likely_refused, "of_id": fact.attempt_id}
+    connection.execute(_FACT, values)
 
 
 def _cancel_wished(connection: sa.Connection, job_id: JobId) -> bool:
@@ -233,19 +239,24 @@ def _room(connection: sa.Connection, provider: str, capacity: Capacity, now: dat
     if not health.takes_creates:
         return 0
     room = BATCH
-    if capacity.max_concurrent is not None or health.one_at_a_time:
-        running, submitting = _open(connection, provider, now)
+    if capacity.max_concurrent is not None or capacity.creates_at_once is not None or health.one_at_a_time:
+        running, submitting, unresolved = _open(connection, provider, now)
         if capacity.max_concurrent is not None:
             room = min(room, capacity.max_concurrent - running)
+        if capacity.creates_at_once is not None:
+            room = min(room, capacity.creates_at_once - submitting)
         if health.one_at_a_time:
             room = min(room, 1 - submitting)
+        if health.ambiguous and submitting + unresolved >= AMBIGUOUS_TO_OPEN:
+            # Nobody has vouched for the last ones yet: another could only join them.
+            return 0
     if room > 0 and capacity.creates_per_minute is not None:
         room = min(room, capacity.creates_per_minute - _last_minute(connection, provider, now))
     return room
 
 
-def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int, int]:
-    """Open submissions of the account, and how many of them are on their way right now."""
+def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int, int, int]:
+    """Open submissions of the account; how many of them are on their way right now, and how many are unresolved."""
     occupies = sa.or_(
         _submissions.c.outcome.is_(None),
         _submissions.c.outcome == Outcome.ACCEPTED.value,
@@ -256,11 +267,20 @@ def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int,
     )
     found = connection.execute(
         sa.select(
-            sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_submissions.c.outcome.is_(None), 1), else_=0)), 0)
+            sa.func.count(),
+            _count_of(_submissions.c.outcome.is_(None)),
+            # A webhook or a look-up that named its id has resolved it, whatever the job's next step is.
+            _count_of(
+                sa.and_(_submissions.c.outcome == Outcome.UNCONFIRMED.value, _submissions.c.provider_job_id.is_(None))
+            ),
         ).where(_submissions.c.provider == provider, _submissions.c.ended_at.is_(None), occupies)
     )
-    running, submitting = found.one()
-    return int(running), int(submitting)
+    running, submitting, unresolved = found.one()
+    return int(running), int(submitting), int(unresolved)
+
+
+def _count_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
 
 
 def _last_minute(connection: sa.Connection, provider: str, now: datetime) -> int:

@@ -17,16 +17,18 @@ from bot.ids import new_id, new_token
 from bot.jobs.model import Job, JobError, Outcome, Submission
 from bot.jobs.moves import AttemptFact, Move, Release
 from bot.jobs.states import State
-from bot.ports import Accepted, HostedInput, Provider, SubmitRequest
+from bot.ports import Accepted, HostedInput, Model, Provider, SubmitRequest
 from bot.prompts.check import compose
 from bot.tracker.desk import Desk, Next, Wait
 from bot.tracker.failover import another_provider
-from bot.tracker.retry import backoff
+from bot.tracker.retry import backoff, has_given_up
 
 log = structlog.get_logger(__name__)
 
 PERSONS_OWN = frozenset({"input", "moderation"})
 """Refusals a person can only cure by asking for something else: never tried elsewhere, never held against a provider."""
+OPERATORS_OWN = frozenset({"account", "balance"})
+"""Refusals only an operator can cure: the jobs in line wait instead of being refused one by one."""
 
 
 class NotItsTurn(Exception):
@@ -60,7 +62,7 @@ async def submit(job: Job, desk: Desk) -> Next:
         gone = JobError(code="input_gone", message=str(error))
         released = Release(reason="the picture is gone; nothing was sent")
         return Move(job=job, to=State.FAILED, changes={"error": gone}, money=released)
-    attempt = _Attempt(job=job, submission=_submission(job, hosted, desk))
+    attempt = _Attempt(job=job, submission=_submission(job, hosted.image, desk))
     try:
         answer = await _send(attempt, provider, hosted, desk)
     except NotItsTurn:
@@ -88,11 +90,32 @@ async def submit(job: Job, desk: Desk) -> Next:
     return _accepted(attempt.job, answer)
 
 
-async def _host(job: Job, provider: Provider, desk: Desk) -> HostedInput:
-    asset = await desk.stores.assets.load(job.image_asset or "")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """What the provider is to read."""
+
+    image: HostedInput
+    audio: HostedInput | None = None
+
+
+async def _host(job: Job, provider: Provider, desk: Desk) -> _Inputs:
+    image = await _host_one(job.image_asset or "", "picture", provider, desk)
+    if job.audio_asset is None:
+        return _Inputs(image=image)
+    return _Inputs(image=image, audio=await _host_one(job.audio_asset, "sound", provider, desk))
+
+
+async def _host_one(asset_id: str, what: str, provider: Provider, desk: Desk) -> HostedInput:
+    """A new address for this attempt, that lives long enough; one that does not is renewed once."""
+    asset = await desk.stores.assets.load(asset_id)
     if asset is None:
-        raise NotFound("The picture is no longer kept; please attach it again.")
-    return await desk.outside.call("provider.host", provider.host(asset), timeout_s=desk.times.transfer_timeout_s)
+        raise NotFound(f"The {what} is no longer kept; please attach it again.")
+    for _ in range(2):
+        hosting = provider.host(asset)
+        hosted = await desk.outside.call("provider.host", hosting, timeout_s=desk.times.transfer_timeout_s)
+        if hosted.expires_at is None or hosted.expires_at - desk.clock.now() >= desk.times.input_lives:
+            return hosted
+    raise ProviderUnavailable(f"{provider.name} keeps the {what} for too short a time at the moment.")
 
 
 def _submission(job: Job, hosted: HostedInput, desk: Desk) -> Submission:
@@ -107,7 +130,7 @@ def _submission(job: Job, hosted: HostedInput, desk: Desk) -> Submission:
     )
 
 
-async def _send(attempt: _Attempt, provider: Provider, hosted: HostedInput, desk: Desk) -> Accepted:
+async def _send(attempt: _Attempt, provider: Provider, inputs: _Inputs, desk: Desk) -> Accepted:
     job, submission = attempt.job, attempt.submission
 
     async def about_to_send() -> None:
@@ -129,7 +152,8 @@ async def _send(attempt: _Attempt, provider: Provider, hosted: HostedInput, desk
         model=job.model,
         prompt=compose(job.prompt, job.settings, desk.model(job)),
         settings=job.settings,
-        image=hosted,
+        image=inputs.image,
+        audio=inputs.audio,
         token=submission.token,
         webhook_url=desk.webhook_url(job.provider, submission.token),
     )
@@ -161,18 +185,14 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
             return again(
                 job, _not_sent(attempt, str(error)), wait, f"{job.provider} was not reached; trying again.", desk
             )
-        case Throttled(retry_after_s=asked):
-            wait = backoff(0, first=desk.times.throttle_wait, longest=desk.times.throttle_wait)
-            if asked is not None:
-                wait = backoff(0, first=timedelta(seconds=0.1), longest=timedelta(seconds=0.1), asked_s=asked)
-            await health.change(job.provider, lambda known: known.after_throttle(now, wait, str(error)))
-            fact = AttemptFact(
-                attempt_id=attempt.submission.attempt_id, outcome=Outcome.THROTTLED, reason=str(error), ended=True
-            )
-            return again(job, fact, wait, f"{job.provider} is busy; in line again from {now + wait:%H:%M} UTC.", desk)
+        case Throttled():
+            return await _throttled(attempt, error, desk)
         case Refused(about=about):
             if about in PERSONS_OWN:
                 await health.change(job.provider, lambda known: known.after_success())
+            elif about in OPERATORS_OWN:
+                log.error("provider.account_refused", provider=job.provider, about=about, why=str(error))
+                await health.change(job.provider, lambda known: known.after_account_refusal(now, str(error)))
             else:
                 await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
             return await refused(job, error, desk)
@@ -180,7 +200,38 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
             if not isinstance(error, Unconfirmed | ProviderUnavailable):
                 log.error("submit.unexpected", job_id=job.id, exc_info=error)
             await health.change(job.provider, lambda known: known.after_ambiguous(now, str(error)))
-            return unconfirmed(job, str(error), desk)
+            likely_refused = isinstance(error, Unconfirmed) and error.likely_refused
+            return unconfirmed(job, str(error), desk, likely_refused=likely_refused)
+
+
+async def _throttled(attempt: _Attempt, error: Throttled, desk: Desk) -> Move:
+    """Nothing was created. Over a rate limit: later. Over the credit: elsewhere, else later, but not for ever."""
+    job, now = attempt.job, desk.clock.now()
+    wait = backoff(0, first=desk.times.throttle_wait, longest=desk.times.throttle_wait)
+    if error.retry_after_s is not None:
+        wait = backoff(0, first=timedelta(seconds=0.1), longest=timedelta(seconds=0.1), asked_s=error.retry_after_s)
+    await desk.stores.health.change(job.provider, lambda known: known.after_throttle(now, wait, str(error)))
+    fact = AttemptFact(
+        attempt_id=attempt.submission.attempt_id, outcome=Outcome.THROTTLED, reason=str(error), ended=True
+    )
+    if error.about != "balance":
+        return again(job, fact, wait, f"{job.provider} is busy; in line again from {now + wait:%H:%M} UTC.", desk)
+    if (other := another_provider(job, desk)) is not None:
+        return _elsewhere(job, other, str(error), fact)
+    if has_given_up(job.queued_at or job.state_since, now, desk.times.credit_within):
+        ending = JobError(
+            code="out_of_credit", message=f"{error} Nothing was charged; an operator has to top the account up."
+        )
+        released = Release(reason="the provider's account has no credit")
+        return Move(job=job, to=State.FAILED, changes={"error": ending}, attempt=fact, money=released)
+    note = f"{job.provider}'s account is out of credit for now; trying again at {now + wait:%H:%M} UTC."
+    return again(job, fact, wait, note, desk)
+
+
+def _elsewhere(job: Job, other: Model, why: str, fact: AttemptFact) -> Move:
+    note = f"{job.provider} refused ({why}); {other.provider} takes it, within the same price."
+    changes = {"provider": other.provider, "model": other.slug, "failed_over": True, "note": note, "attempt_id": None}
+    return Move(job=job, to=State.QUEUED, changes=changes, attempt=fact)
 
 
 def again(job: Job, fact: AttemptFact, wait: timedelta, note: str, desk: Desk) -> Move:
@@ -193,17 +244,17 @@ async def refused(job: Job, error: Refused, desk: Desk) -> Move:
     """The provider provably said no: another one within the hold where that can help, else the end, free."""
     fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.REFUSED, reason=str(error), ended=True)
     if error.about not in PERSONS_OWN and (other := another_provider(job, desk)) is not None:
-        note = f"{job.provider} refused ({error}); {other.provider} takes it, within the same price."
-        elsewhere = {"provider": other.provider, "model": other.slug, "failed_over": True, "note": note}
-        return Move(job=job, to=State.QUEUED, changes=elsewhere | {"attempt_id": None}, attempt=fact)
+        return _elsewhere(job, other, str(error), fact)
     ending = JobError(code="moderation" if error.about == "moderation" else "refused", message=str(error))
     released = Release(reason=f"refused: {error}")
     return Move(job=job, to=State.FAILED, changes={"error": ending}, attempt=fact, money=released)
 
 
-def unconfirmed(job: Job, reason: str, desk: Desk) -> Move:
+def unconfirmed(job: Job, reason: str, desk: Desk, *, likely_refused: bool = False) -> Move:
     """Nobody can know. The hold stays; it is looked up, and a person decides."""
-    fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.UNCONFIRMED, reason=reason)
+    fact = AttemptFact(
+        attempt_id=job.attempt_id or "", outcome=Outcome.UNCONFIRMED, reason=reason, likely_refused=likely_refused
+    )
     note = "Checking with the provider whether it took this; it is not sent again. You may start a new job meanwhile."
     changes = {"note": note, "next_at": desk.clock.now() + desk.times.lookups[0] if desk.times.lookups else None}
     return Move(job=job, to=State.UNCONFIRMED, changes=changes, attempt=fact, details={"reason": reason})

@@ -8,10 +8,13 @@ from bot.errors import ProviderUnavailable
 from bot.jobs.model import Job, JobError, Outcome, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Release, Settle
 from bot.jobs.states import State
-from bot.ports import CannotTell, Found
+from bot.ports import CannotTell, FindResult, Found, NotThere
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
 from bot.tracker.retry import has_given_up
 from bot.tracker.schedule import next_lookup
+
+MOST_CANDIDATES = 5
+"""Ids named in the note; the event has them all."""
 
 
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
@@ -38,22 +41,35 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
 
 async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
     now, provider = desk.clock.now(), desk.providers.get(job.provider)
-    note = "The provider cannot be asked at the moment; still checking."
+    found: FindResult = CannotTell(reason="it is not set up here at the moment")
     if provider is not None:
         try:
             finding = provider.find(submission)
             found = await desk.outside.call("provider.find", finding, timeout_s=desk.times.call_timeout_s)
-        except ProviderUnavailable:
-            pass
-        else:
-            if isinstance(found, Found):
-                return _proven(job, found.provider_job_id)
-            note = "Not found at the provider so far; an operator decides."
-            if isinstance(found, CannotTell):
-                note = f"The provider cannot tell ({found.reason}); an operator decides."
-    await desk.stores.submissions.looked_up(submission.attempt_id)
+        except ProviderUnavailable as error:
+            found = CannotTell(reason=str(error))
+    if isinstance(found, Found):
+        return _proven(job, found.provider_job_id)
+    if isinstance(found, NotThere) and submission.likely_refused:
+        return _refused_before_it(job)
+    await desk.stores.submissions.looked_up(submission.attempt_id, empty=isinstance(found, NotThere))
     later = next_lookup(submission.started_at, submission.lookups + 1, now, desk.times)
-    return Move(job=job, to=job.state, changes={"next_at": later, "note": note})
+    details = {"candidates": list(found.candidates)} if isinstance(found, CannotTell) and found.candidates else {}
+    return Move(
+        job=job, to=job.state, changes={"next_at": later, "note": _told(found, submission, desk)}, details=details
+    )
+
+
+def _told(found: CannotTell | NotThere, submission: Submission, desk: Desk) -> str:
+    """What a look-up without proof means, for the person and the operator. It never says more than is known."""
+    if isinstance(found, CannotTell):
+        note = f"The provider cannot tell ({found.reason}); an operator decides."
+        shown = ", ".join(found.candidates[:MOST_CANDIDATES])
+        return f"{note} It may be one of these there: {shown}." if shown else note
+    looked, empty = submission.lookups + 1, submission.lookups_empty + 1
+    if looked >= len(desk.times.lookups) and empty == looked:
+        return "Not found at the provider in any look-up: probably not taken. An operator confirms it."
+    return "Not found at the provider so far; an operator decides."
 
 
 def _proven(job: Job, provider_job_id: str) -> Move:
@@ -70,6 +86,15 @@ def _resolved(job: Job, wish: Wish, taken: tuple[int, ...]) -> Move:
         changes = {"provider_job_id": provider_job_id}
         return Move(job=job, to=State.RENDERING, changes=changes, attempt=fact, taken=taken)
     return _charged(job, f"{wish.by} found that the provider took it, but its result is not known.", taken)
+
+
+def _refused_before_it(job: Job) -> Move:
+    """Something before the provider said no, and the provider does not know the attempt: that is enough (a risk we take)."""
+    fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.REFUSED)
+    message = "Something before the provider refused the request, and the provider never saw it; nothing was charged."
+    released = Release(reason="refused before it reached the provider")
+    error = JobError(code="refused", message=message)
+    return Move(job=job, to=State.FAILED, changes={"error": error}, attempt=fact, money=released)
 
 
 def _lost(job: Job, reason: str, taken: tuple[int, ...]) -> Move:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.errors import Fenced, NotAllowed, Refused
-from bot.jobs.model import Asset
+from bot.jobs.model import Asset, Submission
 from bot.money.amount import Money
 from bot.ports import Accepted, Cancelled, CheckResult, Failed, Found, NotThere, Provider, Rendering, Succeeded, Unknown
 from bot.ports import SubmitRequest as Order
@@ -37,6 +38,10 @@ class ProviderBench(ABC):
         """A valid attempt at the default model; every attempt hosts its own input."""
         model = self.provider.models()[0]
         return a_submit_request(await self.provider.host(self.asset), **({"model": model.slug} | changes))
+
+    def submission(self, order: Order) -> Submission:
+        """What is written down of an attempt that is sent about now."""
+        return a_submission(order, provider=self.provider.name, started_at=datetime.now(UTC))
 
     async def place(self, order: Order) -> Accepted:
         """Submit, with nothing to do before the send."""
@@ -103,15 +108,15 @@ class ProviderSuite:
             await bench.provider.submit(order, about_to_send)
 
         assert raised.value is objection
-        assert await bench.provider.find(a_submission(order)) == NotThere()
+        assert await bench.provider.find(bench.submission(order)) == NotThere()
 
     async def test_two_attempts_with_one_picture_are_told_apart(self, bench: ProviderBench) -> None:
         first, second = await bench.order(), await bench.order()
 
         accepted = await bench.place(first)
 
-        assert await bench.provider.find(a_submission(first)) == Found(provider_job_id=accepted.provider_job_id)
-        assert await bench.provider.find(a_submission(second)) == NotThere()
+        assert await bench.provider.find(bench.submission(first)) == Found(provider_job_id=accepted.provider_job_id)
+        assert await bench.provider.find(bench.submission(second)) == NotThere()
 
     async def test_a_render_ends_with_a_clip_that_can_be_fetched(self, bench: ProviderBench, tmp_path: Path) -> None:
         accepted = await bench.place(await bench.order())
@@ -156,7 +161,7 @@ class ProviderSuite:
             await bench.place(order)
 
         assert raised.value.about == "model"
-        assert await bench.provider.find(a_submission(order)) == NotThere()
+        assert await bench.provider.find(bench.submission(order)) == NotThere()
 
     async def test_its_balance_is_money_or_nothing(self, bench: ProviderBench) -> None:
         balance = await bench.provider.balance()

@@ -101,11 +101,15 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The provider gave up. `charged` is what it kept; `None` when it does not say (then the hold is settled)."""
+    """The provider gave up. `charged` is what it kept; `None` when it does not say (then the hold is settled).
+
+    `refund_expected`: by its own rule it keeps nothing, and its books do not show that yet; it is asked again later.
+    """
 
     code: str
     message: str
     charged: Money | None = None
+    refund_expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ from storage import tables
 
 _SAME_NAME = frozenset(
     "version epoch request_key prompt provider model image_asset audio_asset parent_id hold_id attempt_id "
-    "provider_job_id result_url delivery_id note progress tries retries_used failed_over held_back next_at "
+    "provider_job_id result_url delivery_id note progress tries retries_used failed_over flagged held_back next_at "
     "state_since queued_at created_at updated_at".split()
 )
 _MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held": "held_micro_usd"} | {
@@ -198,6 +198,7 @@ def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> 
         "tries": 0,
         "retries_used": 0,
         "failed_over": False,
+        "flagged": False,
         "held_back": False,
         "state_since": now,
         "created_at": now,

@@ -47,6 +47,7 @@ _FACT = (
         reason=sa.case((_open_outcome, sa.bindparam("new_reason", type_=sa.Text)), else_=_submissions.c.reason),
         provider_job_id=sa.func.coalesce(_submissions.c.provider_job_id, sa.bindparam("new_id", type_=sa.String)),
         ended_at=sa.func.coalesce(_submissions.c.ended_at, sa.bindparam("new_end", type_=tables.UtcTime)),
+        refund_expected=sa.func.coalesce(sa.bindparam("new_refund", type_=sa.Boolean), _submissions.c.refund_expected),
         likely_refused=sa.or_(_submissions.c.likely_refused, sa.bindparam("new_doubt", type_=sa.Boolean)),
     )
 )
@@ -170,7 +171,7 @@ class Submissions:
                 .where(
                     which,
                     _jobs.c.state.in_([State.FAILED.value, State.CANCELLED.value]),
-                    sa.or_(_submissions.c.ended_at.is_(None), given_up),
+                    sa.or_(_submissions.c.ended_at.is_(None), _submissions.c.refund_expected, given_up),
                 )
                 .order_by(_submissions.c.started_at)
             )
@@ -206,7 +207,12 @@ def write_attempt_fact(connection: sa.Connection, fact: AttemptFact, now: dateti
         "new_reason": fact.reason,
         "new_id": fact.provider_job_id,
     }
-    values |= {"new_end": now if fact.ended else None, "new_doubt": fact.likely_refused, "of_id": fact.attempt_id}
+    values |= {
+        "new_end": now if fact.ended else None,
+        "new_doubt": fact.likely_refused,
+        "new_refund": fact.refund_expected,
+        "of_id": fact.attempt_id,
+    }
     connection.execute(_FACT, values)
 
 

@@ -112,6 +112,9 @@ jobs = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("retries_used", sa.Integer, nullable=False),
     sa.Column("failed_over", sa.Boolean, nullable=False),
+    sa.Column(
+        "flagged", sa.Boolean, nullable=False, server_default="0", comment="not safe for work, the provider says"
+    ),
     sa.Column("held_back", sa.Boolean, nullable=False),
     sa.Column("next_at", UtcTime),
     sa.Column("state_since", UtcTime, nullable=False),
@@ -169,6 +172,14 @@ submissions = sa.Table(
         comment="look-ups that worked and found nothing",
     ),
     sa.Column("likely_refused", sa.Boolean, nullable=False, server_default="0", comment="one empty look-up proves it"),
+    sa.Column(
+        "refund_expected",
+        sa.Boolean,
+        nullable=False,
+        server_default="0",
+        comment="booked as given back, not proven yet",
+    ),
+    sa.Index("ix_submissions_input_url", "input_url"),
     sa.Index("ix_submissions_provider_open", "provider", "ended_at"),
     sa.Index("ix_submissions_provider_started", "provider", "started_at"),
 )

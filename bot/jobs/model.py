@@ -184,6 +184,8 @@ class Job:
     tries: int = 0
     """Passing failures of the present step in a row."""
     failed_over: bool = False
+    flagged: bool = False
+    """The provider marked the result as not safe for work."""
     retries_used: int = 0
     """Submissions made so far."""
     held_back: bool = False

@@ -44,6 +44,8 @@ class AttemptFact:
     """It no longer occupies the account's capacity."""
     likely_refused: bool = False
     """See `Submission.likely_refused`."""
+    refund_expected: bool | None = None
+    """The provider's rule gives the money back, and its books do not say so yet; `False` when that is settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

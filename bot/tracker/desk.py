@@ -16,6 +16,7 @@ from bot.ports import Clock, Courier, Fetcher, MediaStore, MediaWorkshop, Model,
 from bot.stores import Stores
 from bot.tracker.outside import Outside
 from bot.tracker.polls import Moment, PollLog
+from bot.tracker.quotes import QuoteBook
 from bot.tracker.render_times import Measured, RenderKey
 from bot.tracker.retry import backoff
 from bot.tracker.schedule import Times
@@ -54,6 +55,7 @@ class Desk:
     webhook_url: Callable[[str, str], str | None] = lambda _provider, _token: None
     """(provider, token) → the address a provider may call, when a public URL is set."""
     rng: random.Random = field(default_factory=random.Random)
+    quotes: QuoteBook = field(default_factory=QuoteBook)
     polls: PollLog = field(default_factory=PollLog)
     """What this process remembers of the renders it asks about."""
 
@@ -84,6 +86,11 @@ class Desk:
     def price(self, job: Job) -> Money:
         """What the job costs today."""
         return self.model(job).price.price(duration_s=job.settings.duration_s, resolution=job.settings.resolution)
+
+    async def price_now(self, job: Job) -> Money:
+        """What the job costs today by the provider's own quote, where it gives one. `BadPrompt` when its model is gone."""
+        provider = self.providers.get(job.provider)
+        return await self.quotes.price(job, provider, self.price(job), self.clock, self.outside)
 
     def retry(self, job: Job, why: str, *, asked_s: float | None = None) -> Move:
         """Stay in the state, and try again later: exponential, jittered, the reason on the card."""

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -436,10 +437,28 @@ async def test_a_failure_says_what_it_cost(bench: PaidBench, marker: str) -> Non
 
     assert isinstance(result, Failed)
     kept = next(entry["kept"] for entry in bench.emulator.events("failed"))
-    if marker == "failed-silent":
-        assert result.charged == Money(0), "their rule: nothing, until they say otherwise"
+    if bench.vendor == "wavespeed":
+        # Failed renders are refunded within three hours; until the bill shows it, it counts as expected.
+        assert result.charged == Money(0)
+        assert result.refund_expected is (marker != "failed-free")
+    elif marker == "failed-silent":
+        assert result.charged == Money(0), "nothing, where they do not say otherwise"
     else:
         assert result.charged == kept
+
+
+@pytest.mark.parametrize("vendor", ["wavespeed"])
+async def test_a_refund_that_did_not_come_is_booked_in_the_end(
+    bench: PaidBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await bench.place(await bench.order(prompt=f"{STORM} [billed-then-failed]"))
+    await bench.end_of(accepted.provider_job_id)
+
+    monkeypatch.setattr("adapters.providers.wavespeed.billing.REFUNDED_WITHIN", timedelta(0))
+
+    result = await bench.end_of(accepted.provider_job_id)
+    assert isinstance(result, Failed)
+    assert (result.charged, result.refund_expected) == (bench.billed()[0]["billed"], False)
 
 
 async def test_moderation_is_said_as_such(bench: PaidBench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from urllib.parse import quote as quoted
 
@@ -12,12 +12,21 @@ import structlog
 from adapters.providers.hosting import Hosting
 from adapters.providers.patience import NoVideoYet
 from adapters.providers.remote import RemoteApi, https_link, money, text_time, words
-from adapters.providers.wavespeed import creating, webhook
-from adapters.providers.wavespeed.uploads import Uploads
-from adapters.providers.wavespeed.wire import AT_WORK, CODES, DONE, FAILED, MODERATED, STOPPED, CreateBody, Envelope
+from adapters.providers.wavespeed import billing, creating, webhook
+from adapters.providers.wavespeed.wire import (
+    AT_WORK,
+    CODES,
+    DONE,
+    FAILED,
+    MODERATED,
+    STOPPED,
+    CreateBody,
+    Envelope,
+    task_age,
+)
 from bot.errors import NotAllowed, ProviderUnavailable, Refused
 from bot.jobs.model import Asset, RenderSettings, Submission
-from bot.money.amount import FREE, Money
+from bot.money.amount import Money
 from bot.ports import (
     Accepted,
     Cancelled,
@@ -72,6 +81,7 @@ class WaveSpeedProvider:
         self._known_ids = known_ids
         self._webhook_secret = webhook_secret
         self._quote_paths = {"auto": ["price", "pricing"], "table": []}.get(quote_path, [quote_path])
+        self._billing = billing.Billing(api)
         self._no_video = NoVideoYet(clock)
         self._odd_words: set[str] = set()
 
@@ -207,33 +217,22 @@ class WaveSpeedProvider:
         if timed_out:
             code, sentence = CODES[5004]
         reason = words(task.get("error"))
-        charged = await self._charged(task_id)
-        if charged is None and number != MODERATED:
-            # Their rule: failed renders, faults of theirs and time-outs are refunded within three hours.
-            charged = FREE
-        return Failed(code=code, message=f"{sentence} ({reason})" if reason else sentence, charged=charged)
+        told = f"{sentence} ({reason})" if reason else sentence
+        bill = await self._billing.of(task_id)
+        if number == MODERATED:
+            # Whether these are refunded is not said anywhere: the bill counts, and without one the price does.
+            return Failed(code=code, message=told, charged=bill)
+        return billing.after_failure(code, told, bill, age=task_age(task, self._now()))
 
     async def _stopped(self, task_id: str, *, deleted: bool) -> CheckResult:
-        charged = await self._charged(task_id)
+        charged = await self._billing.of(task_id)
         if deleted:
             return Failed(code="deleted_at_provider", message="The render was deleted at WaveSpeed.", charged=charged)
         return Cancelled(charged=charged)
 
-    async def _charged(self, task_id: str) -> Money | None:
-        """What the account was charged for a task, where the billing search says so."""
-        body = {"prediction_uuids": [task_id], "page": 1, "page_size": 10}
-        try:
-            answer = await self.api.ask("POST", f"{self.api.base_url}/api/v3/billings/search", body=body)
-        except ProviderUnavailable:
-            return None
-        envelope = Envelope.of(answer.json(), answer.status)
-        items = envelope.data.get("items") if envelope and envelope.code == 200 else None
-        if not isinstance(items, list):
-            return None
-        amounts = [_signed(item) for item in items if isinstance(item, dict)]
-        if not amounts or None in amounts:
-            return None
-        return Money(max(0, sum(cast("list[int]", amounts))))
+    def _now(self) -> datetime:
+        """By their clock."""
+        return self._clock.now() + timedelta(seconds=self.api.skew_s)
 
     async def _listed(self, submission: Submission) -> set[str]:
         """Ids of the account's tasks of that model around the attempt, by their clock."""
@@ -266,14 +265,3 @@ class WaveSpeedProvider:
         if word not in self._odd_words and len(self._odd_words) < 20:
             self._odd_words.add(word)
             log.warning("provider.odd_status", provider=self.name, status=word)
-
-
-def _signed(item: Mapping[str, Any]) -> int | None:
-    """One line of the bill in micro-USD; refunds count against it."""
-    amount = money(item.get("amount") if "amount" in item else item.get("price"))
-    if amount is None:
-        return None
-    return -amount if "refund" in str(item.get("type", "")).lower() else amount
-
-
-__all__ = ["Uploads", "WaveSpeedProvider"]

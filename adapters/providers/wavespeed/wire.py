@@ -5,9 +5,11 @@ Bodies are built from `CreateBody` and nothing else: WaveSpeed drops keys it doe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -90,4 +92,16 @@ class Envelope:
         )
 
 
-Upload = Literal["auto", "uploads", "binary", "own"]
+def task_age(task: Mapping[str, Any], now: datetime) -> timedelta | None:
+    """How long ago a task was created; `created_at` may have nine digits after the second."""
+    said = task.get("created_at")
+    found = _MOMENT.match(said) if isinstance(said, str) else None
+    if found is None:
+        return None
+    try:
+        return now - datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)$")

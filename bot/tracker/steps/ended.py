@@ -55,8 +55,12 @@ async def _follow_up(job: Job, desk: Desk) -> Next:
 
 async def _decide(job: Job, submission: Submission, result: CheckResult, desk: Desk) -> Next:
     match result:
-        case Succeeded(url=url, price=price):
-            return _book(job, submission, State.FETCHING, price, {"result_url": url, "error": None})
+        case Succeeded(url=url, price=price, flagged=flagged):
+            changes: dict[str, object] = {"result_url": url, "error": None, "flagged": flagged}
+            return _book(job, submission, State.FETCHING, price, changes)
+        case Failed(refund_expected=True):
+            # Booked as given back already; the next round asks whether it was.
+            return Wait()
         case Failed(code=code, message=message, charged=charged):
             charged = job.held if charged is None else charged
             code = "provider_failed" if code == LOST else code
@@ -85,7 +89,7 @@ def _close(job: Job, submission: Submission, charged: Money, error: JobError) ->
 
 def _book(job: Job, submission: Submission, to: State, price: Money | None, changes: dict[str, object]) -> Move:
     theirs = {"provider_job_id": submission.provider_job_id, "attempt_id": submission.attempt_id, "next_at": None}
-    fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True)
+    fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True, refund_expected=False)
     settled = Settle(amount=job.held if price is None else price)
     return Move(job=job, to=to, changes=changes | theirs, money=settled, attempt=fact)
 

@@ -68,6 +68,7 @@ async def _copy(job: Job, desk: Desk) -> tuple[Clip, tuple[tuple[str, Asset], ..
         height=facts.height,
         duration_s=facts.duration_s,
         poster_id=kept_poster.id,
+        flagged=job.flagged,
     )
     return clip, (("clip", measured), ("poster", kept_poster))
 

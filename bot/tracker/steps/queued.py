@@ -23,7 +23,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     if has_given_up(job.queued_at or job.state_since, now, desk.times.queue_within):
         return _fail(job, "queue_timeout", "It could not be started within 24 hours; nothing was charged.")
     try:
-        price = desk.price(job)
+        price = await desk.price_now(job)
     except UsageError as error:
         return _fail(job, error.code, str(error))
     if price > max(job.held, job.confirmed or job.held):

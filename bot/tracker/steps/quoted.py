@@ -29,7 +29,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     if wish.kind is WishKind.CANCEL:
         return Move(job=job, to=State.CANCELLED, taken=ids(wishes))
     try:
-        price = desk.price(job)
+        price = await desk.price_now(job)
     except UsageError as error:
         gone = JobError(code=error.code, message=str(error))
         return Move(job=job, to=State.CANCELLED, changes={"error": gone}, taken=ids(wishes))

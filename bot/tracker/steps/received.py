@@ -21,7 +21,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         return Move(job=job, to=State.CANCELLED, taken=ids(wishes))
     try:
         assets = await _collect(job, desk)
-        price = desk.price(job)
+        price = await desk.price_now(job)
     except (ProviderUnavailable, DiskFull) as error:
         if has_given_up(job.created_at, desk.clock.now(), desk.times.intake_within):
             return fail(job, "input_unavailable", f"The picture could not be copied: {error}")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
 import structlog
 
-from bot.errors import ProviderUnavailable
+from bot.errors import KeyRefused, ProviderUnavailable
 from bot.jobs.model import Job, JobError, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Settle
 from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.ports import Cancelled, CheckResult, Failed, Provider, Rendering, Succeeded, Unknown
+from bot.tracker.breaker import Health
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids, kind_of
 from bot.tracker.polls import Moment
 from bot.tracker.render_times import Measured
@@ -100,6 +101,8 @@ async def _ask(look: _Look, provider: Provider) -> Next:
         checking = provider.check(job.provider_job_id or "")
         result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
     except ProviderUnavailable as error:
+        if isinstance(error, KeyRefused):
+            await _stop_new_jobs(job, error, desk)
         # A hint waits on: nothing answered it yet, and its time is when the render ended.
         return _late(look) or look.wait(_patience(look, error.retry_after_s))
     if isinstance(result, Rendering | Unknown) and look.hint is not None:
@@ -109,6 +112,17 @@ async def _ask(look: _Look, provider: Provider) -> Next:
             if wish.kind is WishKind.HINT:
                 await desk.stores.wishes.take(wish)
     return await _decide(look, result)
+
+
+async def _stop_new_jobs(job: Job, error: KeyRefused, desk: Desk) -> None:
+    """The key was revoked while paid renders run: they are asked for later, and no new ones are begun. Written once."""
+    now = desk.clock.now()
+
+    def rest(known: Health) -> Health:
+        return known if known.open_until is not None else known.after_account_refusal(now, str(error))
+
+    log.error("provider.key_refused", provider=job.provider, why=str(error))
+    await desk.stores.health.change(job.provider, rest)
 
 
 async def _decide(look: _Look, result: CheckResult) -> Next:
@@ -124,7 +138,7 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
         case Succeeded(url=url, price=price, flagged=flagged):
             await _measure(look)
             price = job.held if price is None else price
-            changes = {"result_url": url}
+            changes = {"result_url": url, "flagged": flagged}
             details = {"charged": price.to_usd(), "flagged": flagged}
             return Move(
                 job=job, to=State.FETCHING, changes=changes, details=details, money=Settle(amount=price),
@@ -133,7 +147,8 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
         case Failed(code=code, message=message, charged=charged):
             charged = job.held if charged is None else charged
             error = JobError(code=code, message=message, charged=charged > 0)
-            return _end(job, State.FAILED, error, charged, ids(wishes))
+            end = _end(job, State.FAILED, error, charged, ids(wishes))
+            return replace(end, attempt=_ended(job, refund_expected=True)) if result.refund_expected else end
         case Cancelled(charged=charged):
             charged = job.held if charged is None else charged
             asked = await desk.stores.wishes.cancel_requested(job.id)
@@ -149,8 +164,8 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
             assert_never(result)
 
 
-def _ended(job: Job) -> AttemptFact:
-    return AttemptFact(attempt_id=job.attempt_id or "", ended=True)
+def _ended(job: Job, *, refund_expected: bool | None = None) -> AttemptFact:
+    return AttemptFact(attempt_id=job.attempt_id or "", ended=True, refund_expected=refund_expected)
 
 
 def _end(job: Job, to: State, error: JobError | None, charged: Money, taken: tuple[int, ...]) -> Move:

@@ -18,9 +18,12 @@ def upgrade() -> None:
     for table, name, kind, comment in (
         ("submissions", "lookups_empty", sa.Integer(), "look-ups that worked and found nothing"),
         ("submissions", "likely_refused", sa.Boolean(), "one empty look-up proves it"),
+        ("submissions", "refund_expected", sa.Boolean(), "booked as given back, not proven yet"),
+        ("jobs", "flagged", sa.Boolean(), "not safe for work, the provider says"),
         ("provider_health", "throttled", sa.Integer(), "throttled creates, in a row"),
     ):
         op.add_column(table, sa.Column(name, kind, server_default="0", nullable=False, comment=comment))
+    op.create_index("ix_submissions_input_url", "submissions", ["input_url"], unique=False)
     op.create_table(
         "evidence",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

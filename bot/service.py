@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.cards.messages import eta_line
 from bot.errors import BadInput
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.as_json import job_as_json, standing_as_json
 from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, Job, Requester
+from bot.jobs.states import State
 from bot.keys import KeyRing
 from bot.money.ledger import user_scope
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
 from bot.tracker.desk import Desk
+from bot.tracker.render_times import eta
 
 LARGEST_INPUT_BYTES = 50_000_000
 
@@ -72,14 +75,25 @@ class Service:
     async def describe(self, job: Job) -> dict[str, object]:
         """A job in its public JSON shape, with what lies in other tables."""
         deliveries = await self.stores.deliveries.of_job(job.id)
+        eta_at = None
+        if job.state is State.RENDERING:
+            eta_at = eta(job.state_since, await self.desk.measured(job), self.desk.clock.now())
         return job_as_json(
             job,
             deliveries=deliveries,
             cancel_requested=await self.stores.wishes.cancel_requested(job.id),
             queue_position=await self.stores.jobs.queue_position(job),
+            eta_at=eta_at,
             video_url=f"/api/v1/jobs/{job.id}/video" if job.output else None,
             video_path=await self._path(job, deliveries),
         )
+
+    async def eta_line(self, job: Job) -> str:
+        """One sentence on how long the render will still take; empty where nobody knows. Asks the database rarely."""
+        if job.state is not State.RENDERING:
+            return ""
+        desk = self.desk
+        return eta_line(job, await desk.measured(job), desk.typical_s(job), desk.clock.now())
 
     async def _path(self, job: Job, deliveries: Sequence[Delivery]) -> str | None:
         """Where the clip lies on this machine: under the name its delivery gave it, else in the media store."""

@@ -2,20 +2,36 @@
 
 A card is a courtesy, never a condition: a chat that cannot show one does not hold up the job. The final state is shown
 in the end, also after a restart.
+
+A card that says how long a render will still take is drawn again before that is no longer true: a few times per render,
+one card at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.cards.card import card
+from bot.cards.messages import eta_line
 from bot.jobs.model import OPERATORS_OWN, Job
+from bot.jobs.states import State
 from bot.ports import MessageRef
 from bot.tracker.desk import Desk
+from bot.tracker.render_times import Measured, eta
 
 log = structlog.get_logger(__name__)
+
+REDRAW_AFTER = timedelta(seconds=15)
+"""The shortest time an estimate stands on a card; chats limit how often a message may be edited."""
+REDRAWS = 4
+"""An estimate stands for this part of the time it names."""
+SHORTEST = timedelta(seconds=1)
+LOOK_EVERY_S = 5.0
+"""How soon a card that must be drawn before the others is noticed."""
 
 
 class CardBoard:
@@ -26,6 +42,13 @@ class CardBoard:
         self._shown_on = frozenset(desk.couriers) - OPERATORS_OWN
         self._latest: dict[str, Job] = {}
         self._drawing: dict[str, asyncio.Task[None]] = {}
+        self._heap: list[tuple[float, str]] = []
+        """When, by the monotonic clock, whose estimate must be said anew."""
+        self._due: dict[str, float] = {}
+        """The one valid heap entry of each job."""
+        self._outdated: set[str] = set()
+        """Jobs whose card is drawn again although it shows their version."""
+        self._redrawing: asyncio.Task[None] | None = None
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
@@ -39,18 +62,26 @@ class CardBoard:
         """Draw what a process that was killed no longer did: jobs that go on are drawn anyway, ended ones only here."""
         for job in await self._desk.stores.deliveries.stale_cards(self._shown_on):
             self.changed(job)
+        if not self._shown_on:
+            return
+        for job in await self._desk.stores.jobs.in_state(State.RENDERING):
+            # What their cards say of the time still to go was true in another process.
+            if job.requester.platform in self._shown_on and (await self._desk.measured(job)).p50_s is not None:
+                self._draw_again(job.id, timedelta(0))
 
     async def settle(self, timeout_s: float = 5.0) -> None:
         """Wait until what changed is drawn, then give up on the rest: for a clean end of the process.
 
         A card that was given up is drawn by the next start.
         """
+        await self._stop_redrawing()
         drawing = list(self._drawing.values())
         if drawing:
             await asyncio.wait(drawing, timeout=timeout_s)
         for task in drawing:
             task.cancel()
         await asyncio.gather(*drawing, return_exceptions=True)
+        await self._stop_redrawing()
 
     async def _draw(self, job_id: str) -> None:
         try:
@@ -61,16 +92,72 @@ class CardBoard:
             log.warning("card.not_shown", job_id=job_id, exc_info=True)
         finally:
             self._drawing.pop(job_id, None)
+            self._outdated.discard(job_id)
 
     async def _show(self, job: Job) -> None:
         desk = self._desk
         known = await desk.stores.deliveries.card(job.id)
-        if known is not None and known[1] >= job.version:
+        if known is not None and (known[1] > job.version or (known[1] == job.version and job.id not in self._outdated)):
             return
         position = await desk.stores.jobs.queue_position(job)
+        said = ""
+        if job.state is State.RENDERING:
+            measured = await desk.measured(job)
+            said = eta_line(job, measured, desk.typical_s(job), desk.clock.now())
+            if said and (pause := _stands_for(job, measured, desk.clock.now())):
+                self._draw_again(job.id, pause)
         platform = job.requester.platform
         at = MessageRef(platform=platform, reference=known[0]) if known else None
-        showing = desk.couriers[platform].show(card(job, queue_position=position), at)
+        showing = desk.couriers[platform].show(card(job, queue_position=position, eta=said), at)
         shown = await desk.outside.call("courier.show", showing, timeout_s=desk.times.call_timeout_s)
-        if shown is not None:
+        if shown is not None and (shown.reference, job.version) != known:
             await desk.stores.deliveries.save_card(job.id, shown.reference, job.version)
+
+    # --- estimates grow old -----------------------------------------------------------------------------------------
+
+    def _draw_again(self, job_id: str, pause: timedelta) -> None:
+        """See to it that the estimate on a card does not stand there for longer than this."""
+        due = self._desk.clock.monotonic() + pause.total_seconds()
+        self._due[job_id] = due
+        heapq.heappush(self._heap, (due, job_id))
+        if self._redrawing is None or self._redrawing.done():
+            self._redrawing = asyncio.create_task(self._redraw())
+
+    async def _redraw(self) -> None:
+        """One card after the other: with very many of them, each is drawn more rarely."""
+        clock = self._desk.clock
+        while self._heap:
+            due, job_id = self._heap[0]
+            if due > clock.monotonic():
+                await clock.sleep(min(due - clock.monotonic(), LOOK_EVERY_S))
+                continue
+            heapq.heappop(self._heap)
+            if self._due.get(job_id) != due:
+                continue
+            del self._due[job_id]
+            try:
+                await self._redraw_card(job_id)
+            except Exception:
+                # The card keeps what it says until the job moves.
+                log.warning("card.not_redrawn", job_id=job_id, exc_info=True)
+
+    async def _redraw_card(self, job_id: str) -> None:
+        job = await self._desk.stores.jobs.load(job_id)
+        if job is None or job.state is not State.RENDERING or job_id in self._drawing:
+            return  # what is being drawn just now says it anew, and may know of a later state
+        self._outdated.add(job_id)
+        self.changed(job)
+        await asyncio.wait({self._drawing[job_id]})
+
+    async def _stop_redrawing(self) -> None:
+        if self._redrawing is not None:
+            self._redrawing.cancel()
+            await asyncio.gather(self._redrawing, return_exceptions=True)
+
+
+def _stands_for(job: Job, measured: Measured, now: datetime) -> timedelta | None:
+    """How long the estimate that is said now may stand on a card; `None` when what is said stays true."""
+    done_at = eta(job.state_since, measured, now)
+    if done_at is None:
+        return None
+    return max(SHORTEST, min(max(REDRAW_AFTER, (done_at - now) / REDRAWS), done_at - now))

@@ -14,11 +14,13 @@ _SEND_AGAIN = Button(action="resend", label="Send again")
 _DELETE = Button(action="delete", label="Delete")
 
 
-def card(job: Job, *, queue_position: int | None = None) -> JobCard:
-    """The card of a job as it stands."""
+def card(job: Job, *, queue_position: int | None = None, eta: str = "") -> JobCard:
+    """The card of a job as it stands; `eta` is `messages.eta_line` at this moment."""
     lines = [line for line in (job.error.message if job.error else None, job.note) if line]
     if queue_position is not None:
         lines.append(f"Number {queue_position} in line.")
+    if eta:
+        lines.append(eta)
     if price := price_line(job):
         lines.append(price)
     return JobCard(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.jobs.model import Job
 from bot.jobs.states import State
+from bot.tracker.render_times import Measured, eta
 
 HEADLINES = {
     State.RECEIVED: "Looking at your picture",
@@ -37,6 +40,30 @@ def price_line(job: Job) -> str:
     if job.state in (State.FAILED, State.CANCELLED):
         return "Nothing was charged."
     return ""
+
+
+def eta_line(job: Job, measured: Measured, typical_s: float | None, now: datetime) -> str:
+    """How long a render will still take, from renders measured here; empty where nobody knows, or progress says it better.
+
+    With too few measured, the vendor's word (`typical_s`), named as what it is.
+    """
+    if job.state is not State.RENDERING or job.progress is not None:
+        return ""
+    if measured.p50_s is None:
+        so_far = f"only {measured.count} measured here so far" if measured.count else "not yet measured here"
+        return "" if typical_s is None else f"Usually about {spell(typical_s)} ({so_far})."
+    done_at = eta(job.state_since, measured, now)
+    if done_at is None:
+        return "Longer than 9 of 10 renders; still going."
+    return f"About {spell((done_at - now).total_seconds())} to go (measured on {measured.count} renders)."
+
+
+def spell(seconds: float) -> str:
+    """A length of time as people say it when they do not know it exactly: in steps of 5 s below a minute, then minutes."""
+    if seconds < 57.5:
+        return f"{max(1, round(seconds / 5)) * 5} s"
+    minutes = max(1, round(seconds / 60))
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def delivery_text(job: Job) -> str:

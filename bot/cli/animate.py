@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 
-Update = Callable[[str, float | None, str | None], None]
+Update = Callable[[str, float | None, str], None]
 
 
 async def animate(
@@ -153,7 +153,8 @@ async def follow(app: App, job: Job, *, ask: bool) -> Job:
     with _progress(enabled=sys.stderr.isatty()) as update:
         while True:
             job = await app.stores.jobs.load(job.id) or job
-            update(headline(job), job.progress if job.state is State.RENDERING else None, job.note)
+            said = " ".join(filter(None, (job.note, await app.service.eta_line(job))))
+            update(headline(job), job.progress if job.state is State.RENDERING else None, said)
             if job.is_final or job.state is State.UNCONFIRMED:
                 return job
             if job.state is State.QUOTED:
@@ -182,7 +183,7 @@ async def _decide(app: App, job: Job, *, ask: bool) -> None:
 @contextlib.contextmanager
 def _progress(*, enabled: bool) -> Iterator[Update]:
     if not enabled:
-        yield lambda _headline, _progress, _note: None
+        yield lambda _headline, _progress, _said: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -191,9 +192,9 @@ def _progress(*, enabled: bool) -> Iterator[Update]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
-        def update(text: str, progress: float | None, note: str | None) -> None:
+        def update(text: str, progress: float | None, said: str) -> None:
             total = None if progress is None else 1.0
-            bar.update(task, description=f"{text}. {note or ''}".strip(), total=total, completed=progress or 0)
+            bar.update(task, description=f"{text}. {said}".strip(), total=total, completed=progress or 0)
 
         yield update
 

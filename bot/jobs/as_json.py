@@ -32,6 +32,7 @@ def job_as_json(
     deliveries: Sequence[Delivery] = (),
     cancel_requested: bool = False,
     queue_position: int | None = None,
+    eta_at: datetime | None = None,
     video_url: str | None = None,
     video_path: str | None = None,
 ) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def job_as_json(
         "relation": job.relation.value if job.relation else None,
         "cancel_requested": cancel_requested,
         "queue_position": queue_position,
-        "eta_at": None,
+        "eta_at": moment(eta_at),
         "progress": job.progress,
         "note": job.note,
         "error": asdict(job.error) if job.error else None,

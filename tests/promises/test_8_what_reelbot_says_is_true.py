@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from bot.cards.board import CardBoard
 from bot.cards.card import card
-from bot.cards.messages import delivery_text, price_line
+from bot.cards.messages import delivery_text, eta_line, price_line, spell
+from bot.jobs.model import Job
 from bot.jobs.states import State
 from bot.money.amount import Money
-from bot.ports import Failed, Rendering
-from tests.factories import a_job
-from tests.house import OPERATOR, a_house
+from bot.ports import CheckResult, Failed, Rendering
+from bot.tracker.render_times import Measured
+from tests.factories import NOON, a_job
+from tests.house import OPERATOR, House, a_house
+
+TWENTY = [float(40 + number) for number in range(20)]
+"""Renders of 40 to 59 seconds: half took at most 49.5, nine of ten at most 57."""
 
 
 async def test_no_percentage_that_the_provider_did_not_give(tmp_path: Path) -> None:
@@ -97,3 +108,140 @@ async def test_the_local_provider_says_that_it_is_a_camera_move(tmp_path: Path) 
     local = replace(a_job(), provider="local", state=State.DELIVERED)
 
     assert "a camera move over the picture, not a generated scene" in delivery_text(local)
+
+
+# --- how long it will take ------------------------------------------------------------------------------------------
+
+
+async def teach(house: House, *seconds: float) -> None:
+    """So many renders were measured before."""
+    for each in seconds:
+        await house.app.stores.render_times.add("judge", "judge/clip", 5, "720p", each)
+
+
+async def forever(_provider_job_id: str) -> CheckResult:
+    """A render that does not end."""
+    return Rendering()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let what goes on beside the test go on: it waits for nothing but the disk."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    assert condition()
+
+
+async def test_an_estimate_comes_from_measured_renders_or_there_is_none(tmp_path: Path) -> None:
+    """Below five: none. Then the median; past it the ninth decile; past that nobody knows."""
+    async with a_house(tmp_path) as house:
+        house.provider.check = forever  # type: ignore[method-assign]
+        await teach(house, 50, 50, 50, 50)
+        job = await house.ask()
+        await house.step(job)
+        job = await house.load(job)
+        describe = house.app.service.describe
+        assert (await describe(job))["eta_at"] is None
+
+        await teach(house, *TWENTY)
+        said = []
+        for pause in (0, 49, 3, 6):
+            await house.clock.advance(pause)
+            said.append((await describe(job))["eta_at"])
+
+        assert job.state_since.isoformat().startswith("2026-01-01T00:00:00")
+        assert said == ["2026-01-01T00:00:50Z", "2026-01-01T00:00:50Z", "2026-01-01T00:00:57Z", None]
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.RENDERING])
+async def test_no_estimate_before_the_provider_has_it_nor_afterwards(tmp_path: Path, state: State) -> None:
+    """In line, nobody knows."""
+    async with a_house(tmp_path) as house:
+        await teach(house, *TWENTY)
+        job = replace(a_job(), state=state, queued_at=NOON)
+
+        assert (await house.app.service.describe(job))["eta_at"] is None
+        assert await house.app.service.eta_line(job) == ""
+
+
+@pytest.mark.parametrize(
+    ("measured", "typical_s", "age_s", "line"),
+    [
+        ([], None, 10, ""),
+        ([], 60, 10, "Usually about a minute (not yet measured here)."),
+        ([], 30, 10, "Usually about 30 s (not yet measured here)."),
+        ([50.0] * 4, 60, 10, "Usually about a minute (only 4 measured here so far)."),
+        ([50.0] * 4, None, 10, ""),
+        (TWENTY, 60, 0, "About 50 s to go (measured on 20 renders)."),
+        (TWENTY, 60, 10, "About 40 s to go (measured on 20 renders)."),
+        (TWENTY, None, 49, "About 5 s to go (measured on 20 renders)."),
+        (TWENTY, None, 50, "About 5 s to go (measured on 20 renders)."),
+        (TWENTY, None, 58, "Longer than 9 of 10 renders; still going."),
+        ([300.0] * 7, None, 10, "About 5 minutes to go (measured on 7 renders)."),
+        ([300.0] * 7, None, 230, "About a minute to go (measured on 7 renders)."),
+    ],
+)
+def test_the_words_of_an_estimate(measured: list[float], typical_s: float | None, age_s: float, line: str) -> None:
+    """They say on how many renders it rests, or that it is only the vendor's word."""
+    job = replace(a_job(), state=State.RENDERING)
+
+    assert eta_line(job, Measured.of(measured), typical_s, NOON + timedelta(seconds=age_s)) == line
+    assert eta_line(replace(job, progress=0.3), Measured.of(measured), typical_s, NOON) == ""
+
+
+def test_a_length_of_time_is_not_said_more_exactly_than_it_is_known() -> None:
+    """Five seconds at least, steps of five, then minutes."""
+    spelled = [spell(seconds) for seconds in (0, 3, 7, 8, 31, 57, 58, 89, 91, 600)]
+
+    assert spelled == ["5 s", "5 s", "5 s", "10 s", "30 s", "55 s", "a minute", "a minute", "2 minutes", "10 minutes"]
+
+
+def shown(house: House) -> list[str]:
+    """What stood on the cards about the time, one after the other."""
+    return [line for each in house.courier.cards for line in each.lines if " to go" in line or "9 of 10" in line]
+
+
+async def test_an_estimate_on_a_card_is_drawn_again_before_it_is_no_longer_true(tmp_path: Path) -> None:
+    """A few times per render, the last one when it takes longer than nine of ten; and nothing is written for it."""
+    async with a_house(tmp_path) as house:
+        house.provider.check = forever  # type: ignore[method-assign]
+        await teach(house, *TWENTY)
+        job = await house.ask()
+        await house.step(job)
+        await until(lambda: len(shown(house)) == 1)
+        before = await house.load(job)
+
+        for _ in range(75):
+            drawn = len(house.courier.cards)
+            await house.clock.advance(1)
+            await until(lambda: not house.app.board._drawing)
+            assert len(house.courier.cards) - drawn <= 1
+
+        lines = shown(house)
+        assert lines[0] == "About 50 s to go (measured on 20 renders)."
+        assert lines[1] in {f"About {left} s to go (measured on 20 renders)." for left in (30, 35)}
+        assert lines[-1] == "Longer than 9 of 10 renders; still going."
+        assert 4 <= len(lines) <= 7
+        assert await house.load(job) == before
+
+
+async def test_after_a_restart_the_card_does_not_keep_an_old_estimate(tmp_path: Path) -> None:
+    """What another process said of the time to go is said anew; a card without an estimate is left alone."""
+    async with a_house(tmp_path) as house:
+        house.provider.check = forever  # type: ignore[method-assign]
+        unmeasured: Job = await house.ask()
+        await house.step(unmeasured)
+        await teach(house, *TWENTY)
+        job = await house.ask()
+        await house.step(job)
+        await until(lambda: len(shown(house)) == 1)
+        await house.app.board.settle()
+        house.clock._move(30)  # no process ran meanwhile
+
+        board = CardBoard(house.app.desk)
+        await board.catch_up()
+        await until(lambda: len(shown(house)) >= 2)
+        await board.settle()
+
+        assert shown(house)[1].startswith("About 20 s to go")

@@ -13,29 +13,19 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiohttp import web
 
-from tests.emulators import vendor_rules as rules
+from tests.emulators.eachlabs_orders import MODEL, read_order
 from tests.emulators.vendor import run
 from tests.emulators.vendor_books import RENDERING, Job
 from tests.emulators.vendor_desk import Desk
+from tests.emulators.vendor_rules import Order, whole
+from tests.emulators.vendor_times import read, written
 from tests.emulators.vendor_webhooks import PROOFS, eachlabs_headers
 
-MODEL = "wan-2-5-preview-image-to-video"
-RATES = {"480p": 50_000, "720p": 100_000}
-"""Micro-USD per second."""
-FALLBACK_RATE = 150_000
-"""1080p, and every resolution that is misspelt."""
-RESOLUTIONS = ("480p", "720p", "1080p")
-TOP_KEYS = frozenset({"model", "input", "webhook_url", "webhook_secret"})
-INPUT_KEYS = frozenset({
-    "prompt", "image_url", "duration", "audio_url", "resolution", "negative_prompt", "enable_prompt_expansion", "seed",
-})  # fmt: skip
-EXPLICIT = ("duration", "resolution", "enable_prompt_expansion")
 LIST_LIMIT = 100
 LISTED_STATUSES = frozenset({"created", "starting", "success", "error"})
 MESSAGES = {
@@ -51,11 +41,6 @@ DETAILS = {
     402: "the estimated cost of your in-flight executions exceed your balance",
     429: "10 executions at once while the balance is $10 or less; keep more than $10 on account",
 }
-
-
-def price_of(resolution: str, duration_s: int) -> int:
-    """Micro-USD; the top rate is the fallback."""
-    return RATES.get(resolution.lower(), FALLBACK_RATE) * duration_s
 
 
 class Eachlabs(Desk):
@@ -118,57 +103,8 @@ class Eachlabs(Desk):
             response.headers["X-Request-Id"] = request_id
         return response
 
-    def read_order(self, request: web.Request, body: dict[str, Any]) -> rules.Order:
-        model = rules.text(body.get("model"))
-        inputs: dict[str, Any] = body["input"] if isinstance(body.get("input"), dict) else {}
-        duration = int(inputs["duration"]) if inputs.get("duration") in {"5", "10"} else 5
-        resolution = rules.text(inputs.get("resolution"), "720p")
-        order = rules.Order(
-            model=model,
-            shown=inputs,
-            price=price_of(resolution, duration),
-            prompt=rules.text(inputs.get("prompt")),
-            negative_prompt=inputs.get("negative_prompt"),
-            input_url=rules.text(inputs.get("image_url")),
-            audio_url=inputs.get("audio_url"),
-            duration_s=duration,
-            resolution=resolution,
-            seed=inputs.get("seed"),
-            expand=inputs.get("enable_prompt_expansion"),
-            webhook_url=body.get("webhook_url"),
-            webhook_secret=body.get("webhook_secret"),
-        )
-        if self.sells(model):
-            order.complaints = list(self._complaints(request, body, inputs))
-        return order
-
-    def _complaints(
-        self, request: web.Request, body: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> Iterator[rules.Complaint]:
-        if request.query_string:
-            yield rules.Complaint(f"query {request.query_string!r} has no business here", fatal=False)
-        yield from rules.about_keys(body, TOP_KEYS, "body", fatal=False)
-        yield from rules.about_webhook(body.get("webhook_url"))
-        if not isinstance(body.get("input"), dict):
-            yield rules.Complaint(f"input is {body.get('input')!r}, not an object")
-            return
-        yield from rules.about_keys(inputs, INPUT_KEYS, "input", fatal=True)
-        yield from rules.about_explicit(inputs, EXPLICIT)
-        yield from rules.about_texts(inputs, long_is_fatal=True)
-        reachable = self.settings["reachable"] | self.knobs.get("reachable", {})
-        yield from rules.about_url("image_url", inputs.get("image_url"), self.books, reachable)
-        if inputs.get("audio_url") is not None:
-            yield from rules.about_url("audio_url", inputs["audio_url"], self.books, reachable)
-        if inputs.get("duration", "5") not in ("5", "10"):
-            yield rules.Complaint(f"duration is {inputs['duration']!r}; the texts 5 and 10 are offered")
-        if (resolution := inputs.get("resolution", "720p")) not in RESOLUTIONS:
-            # Their price rules have a fallback for this, so it is taken, at the top rate.
-            why = f"resolution is {resolution!r}; {RESOLUTIONS} are offered"
-            yield rules.Complaint(why, fatal=not isinstance(resolution, str))
-        if not isinstance(inputs.get("enable_prompt_expansion", True), bool):
-            yield rules.Complaint(f"enable_prompt_expansion is {inputs['enable_prompt_expansion']!r}")
-        if "seed" in inputs and not (rules.whole(inputs["seed"]) and 0 <= inputs["seed"] <= rules.SEED_LIMIT):
-            yield rules.Complaint(f"seed is {inputs['seed']!r}; 0 to {rules.SEED_LIMIT} are offered")
+    def read_order(self, request: web.Request, body: dict[str, Any]) -> Order:
+        return read_order(request, body, self.grounds())
 
     def accepted(self, job: Job) -> web.Response:
         if "born-failed" in job.markers:
@@ -250,11 +186,11 @@ class Eachlabs(Desk):
         if (status := query.get("status")) is not None and status not in LISTED_STATUSES:
             self.violation(f"list: status={status} is refused")
             return self.refuse(400, "invalid status")
-        window, page = _window(query), _page(query)
-        if window is None or page is None:
+        first, last, page = read(query.get("from"), 0.0), read(query.get("to"), math.inf), _page(query)
+        if first is None or last is None or page is None:
             self.violation(f"list: {request.query_string!r} does not name times with a zone or a page of 1 to 100")
             return self.refuse(400, "invalid query")
-        jobs = [job for job in self.listed("list") if window[0] <= job.at <= window[1]]
+        jobs = [job for job in self.listed("list") if first <= job.at <= last]
         jobs = [job for job in jobs if query.get("model", job.model) == job.model]
         jobs = [job for job in jobs if status in (None, self._status(job))]
         rows = [self._row(job) for job in jobs[page.start : page.stop]]
@@ -269,9 +205,9 @@ class Eachlabs(Desk):
             "status": self._status(job),
             "execution_cost": job.kept / 1_000_000 if ended and "failed-silent" not in job.markers else None,
             "run_time": round(job.ended_at - job.at, 3) if ended else None,
-            "created_at": _time(job.at),
-            "started_at": _time(job.at),
-            "completed_at": _time(job.ended_at) if ended else None,
+            "created_at": written(job.at),
+            "started_at": written(job.at),
+            "completed_at": written(job.ended_at) if ended else None,
             "output": self.link(job) if job.status == "succeeded" else None,
         }
 
@@ -296,7 +232,7 @@ class Eachlabs(Desk):
     @staticmethod
     def _webhook(job: Job) -> dict[str, Any]:
         status = "PENDING" if not job.deliveries else _attempt(job.deliveries[-1])["status"]
-        return {"execution_id": job.id, "url": job.webhook_url, "status": status, "created_at": _time(job.at)}
+        return {"execution_id": job.id, "url": job.webhook_url, "status": status, "created_at": written(job.at)}
 
     # Files, money, webhooks
 
@@ -310,7 +246,7 @@ class Eachlabs(Desk):
             self.violation("presign: file_type is image, video, audio or other", body)
             return self.refuse(400, "invalid file_type")
         if "expires_in_seconds" in body and not (
-            rules.whole(body["expires_in_seconds"]) and 60 <= body["expires_in_seconds"] <= 365 * 86_400
+            whole(body["expires_in_seconds"]) and 60 <= body["expires_in_seconds"] <= 365 * 86_400
         ):
             self.violation("presign: expires_in_seconds is 60 s to 365 d", body)
             return self.refuse(400, "invalid expires_in_seconds")
@@ -321,7 +257,7 @@ class Eachlabs(Desk):
             "id": upload.file_id,
             "presigned_url": f"{self.base}/upload/{upload.key}?X-Amz-Signature={uuid.uuid4().hex}",
             "public_url": upload.url,
-            "expires_at": _time(time.time() + 15 * 60),
+            "expires_at": written(time.time() + 15 * 60),
             "required_headers": headers,
         }
         return web.json_response(answer)
@@ -351,24 +287,8 @@ class Eachlabs(Desk):
 
 def _attempt(made: Mapping[str, Any]) -> dict[str, Any]:
     good = made["answer"] is not None and 200 <= made["answer"] < 300
-    facts = {"response_code": made["answer"], "created_at": _time(made["at"])}
+    facts = {"response_code": made["answer"], "created_at": written(made["at"])}
     return {"status": "SUCCESS" if good else "FAILED", **facts}
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def _window(query: Mapping[str, str]) -> tuple[float, float] | None:
-    """From and to, in seconds since the epoch; `None` when one of them is no time with a zone."""
-    try:
-        moments = [datetime.fromisoformat(query[name]) if name in query else None for name in ("from", "to")]
-    except ValueError:
-        return None
-    if any(moment is not None and moment.tzinfo is None for moment in moments):
-        return None
-    first, last = moments
-    return (first.timestamp() if first else 0.0, last.timestamp() if last else math.inf)
 
 
 def _page(query: Mapping[str, str]) -> range | None:

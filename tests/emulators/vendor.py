@@ -12,7 +12,7 @@ in the prompt or a knob says so. Knobs are turned while it runs (`POST /_emulato
     list: "empty"    nothing is listed              balance: 12.5          what is left, in USD
     quote: 0.5       the price quoted, in USD       pricing_only: true     WaveSpeed has only /model/pricing
     key: "revoked"   401 for every key              input_shown: false     poll answers hold no `input`
-    executions: "v2" where Eachlabs lists           reachable: {origin: origin} whom to ask for inputs hosted elsewhere
+    executions: "v2" where Eachlabs lists           any setting: its value from now on (but not `strict` and `clips`)
 
 `GET /_emulator/log` is the journal, `GET /_emulator/counts` the number of requests per route.
 """
@@ -27,7 +27,7 @@ import os
 import ssl
 import uuid
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from tests.emulators.vendor_books import Books, Job, Upload
 from tests.emulators.vendor_clips import Shelf
 from tests.emulators.vendor_files import Storage, result_name
 from tests.emulators.vendor_kiln import Kiln
+from tests.emulators.vendor_rules import Grounds
 from tests.emulators.vendor_webhooks import Postman
 from tests.emulators.vendor_wire import is_outage, spoil
 
@@ -54,14 +55,15 @@ SETTINGS: dict[str, Any] = {
     "retry_after": "30",  # the header's text; "date" for one in 30 s; null for none
     "slow_s": 1.0,
     "trickle_s": 0.02,
-    "balance": 1000.0,
+    "balance_usd": 1000.0,
+    "check_media": False,  # uploads are opened, and refused when the model would not take them
     "enforce_limits": False,
     "webhook_secret": "whsec_test-secret",
     "old_webhook_secret": "whsec_old-secret",
     "webhook_retry_s": 0.2,
     "webhook_timeout_s": 5.0,
     "public_url": None,  # what links begin with; the emulator's own address when null
-    "reachable": {},
+    "reachable": {},  # {origin: origin}: whom to ask for inputs that are hosted elsewhere
     "knobs": {},
 }
 BODY_LIMIT = 128 << 20
@@ -72,19 +74,20 @@ class Vendor(ABC):
 
     def __init__(self, name: str, log: Path, settings: dict[str, Any]) -> None:
         self.name = name
-        self.settings = settings
         self.knobs: dict[str, Any] = dict(settings["knobs"])
+        self.settings = ChainMap(self.knobs, settings)
         self.counts: Counter[str] = Counter()
         self.base = ""
         self._log = log
         folder = log.with_suffix(".files")
         folder.mkdir(exist_ok=True)
-        self.books = Books(log, name)
+        self.books = Books(log, name, strict=settings["strict"])
+        self.violation = self.books.violation
         self.shelf = Shelf(settings["clips"], folder)
         self.storage = Storage(self.books, folder, self.shelf)
-        self.kiln = Kiln(self.books, self.shelf, self.storage, settings, self.knobs)
+        self.kiln = Kiln(self.books, self.shelf, self.storage, self.settings, self.reachable)
         self.kiln.announce = self._announce
-        self.postman = Postman(self.books, settings, self.seal)
+        self.postman = Postman(self.books, self.settings, self.seal)
 
     # What differs
 
@@ -127,6 +130,8 @@ class Vendor(ABC):
 
             if word is None:
                 return await answer()
+            event = "throttled" if (kind, word) == ("create", "429") else "outage"
+            self.books.journal.write(event, route=kind, word=word)
             if word.endswith("-after"):
                 await answer()
                 word = word.removesuffix("-after")
@@ -151,11 +156,6 @@ class Vendor(ABC):
             if int(times) <= 1:
                 del self.knobs[kind]
         return word
-
-    def violation(self, why: str, request: Any = None) -> None:
-        """Write down a fault of the client."""
-        if self.settings["strict"]:
-            self.books.journal.write("violation", why=why, request=request)
 
     async def json_of(self, request: web.Request) -> dict[str, Any] | None:
         """The request's JSON object; anything else is a violation and `None`."""
@@ -187,12 +187,21 @@ class Vendor(ABC):
         facts = {"content_type": content_type, "headers": headers, "size": size}
         return self.books.ticket(key=key, file_id=file_id, url=url, **facts)
 
+    def grounds(self) -> Grounds:
+        """What orders are judged against."""
+        look = self.storage.read if self.settings["check_media"] else None
+        return Grounds(self.books, self.reachable(), look)
+
+    def reachable(self) -> dict[str, str]:
+        """Whom to ask for inputs that are hosted elsewhere, by their origin."""
+        return self.settings["reachable"]
+
     def balance(self) -> float:
         """What is left, in USD."""
         knob = self.knobs.get("balance")
         if isinstance(knob, int | float):
             return float(knob)
-        return (round(self.settings["balance"] * 1_000_000) - self.books.spent()) / 1_000_000
+        return (round(self.settings["balance_usd"] * 1_000_000) - self.books.spent()) / 1_000_000
 
     async def _announce(self, job: Job) -> None:
         other = "webhook-other-job" in job.markers

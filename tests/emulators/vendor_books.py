@@ -97,9 +97,9 @@ class Job:
 class Books:
     """Everything the service knows about its customer."""
 
-    def __init__(self, log: Path, name: str) -> None:
-        self._log = log
+    def __init__(self, log: Path, name: str, *, strict: bool) -> None:
         self._name = name
+        self._strict = strict
         self._turns: Counter[tuple[str, str]] = Counter()
         self.jobs: dict[str, Job] = {}
         self.uploads: dict[str, Upload] = {}
@@ -130,7 +130,13 @@ class Books:
             case "succeeded" | "failed" | "cancelled":
                 self._close(self.jobs[entry["provider_job_id"]], entry, entry["at"])
 
+    def violation(self, why: str, request: Any = None) -> None:
+        """Write down a fault of the client."""
+        if self._strict:
+            self.journal.write("violation", why=why, request=request)
+
     def started(self, url: str) -> None:
+        """Links will begin with this."""
         self.journal.write("started", url=url)
         self.origins.add(url)
 

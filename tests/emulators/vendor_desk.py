@@ -40,7 +40,6 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -50,7 +49,7 @@ from aiohttp import web
 from tests.emulators.vendor import Vendor
 from tests.emulators.vendor_books import RENDERING, Job, Markers
 from tests.emulators.vendor_kiln import NEVER
-from tests.emulators.vendor_rules import Complaint, Order, about_reuse
+from tests.emulators.vendor_rules import Order, about_reuse
 
 EARLY_WEBHOOK_WITHIN_S = 5.0
 NOT_ACCEPTED = (
@@ -108,18 +107,15 @@ class Desk(Vendor):
         markers = Markers(order.prompt, self.name)
         if (answer := await self._turned_away(request, order, markers)) is not None:
             return answer
-        for complaint in self._reuse(order):
-            self.violation(f"create: {complaint.why}", body)
+        if self.sells(order.model):
+            for complaint in about_reuse(order, self.books):
+                self.violation(f"create: {complaint.why}", body)
         job = self._accept(request, order, markers)
         if "born-failed" in markers or "webhook-early" in markers:
             await self.kiln.end_now(job)
         if "webhook-early" in markers:
             await asyncio.wait({self.kiln.later(self.kiln.announce(job))}, timeout=EARLY_WEBHOOK_WITHIN_S)
         return await self._answer(request, order, job)
-
-    def _reuse(self, order: Order) -> Iterator[Complaint]:
-        if self.sells(order.model):
-            yield from about_reuse(order, self.books)
 
     async def _turned_away(self, request: web.Request, order: Order, markers: Markers) -> web.StreamResponse | None:
         """The answer to a create that is not accepted."""
@@ -128,7 +124,7 @@ class Desk(Vendor):
         for marker, word, default in NOT_ACCEPTED:
             if self.books.turn(order.prompt, markers, marker, default):
                 return await self.spoil(request, word, self._none)
-        if self.books.turn(order.prompt, markers, "refused", NEVER):
+        if "refused" in markers:
             return await self._refused_for(request, order, markers.value("refused", "input"))
         if not (self.sells(order.model) or self.settings["other_models"]):
             return self._refused(request, order, "model")

@@ -48,11 +48,11 @@ class Storage:
     async def put(self, request: web.Request) -> web.Response:
         """Take the bytes of an upload; like the stores behind such links, pedantic about every signed header."""
         upload = self._books.uploads.get(request.match_info["key"])
+        body = await request.read()
         if upload is None or time.time() > upload.at + PUT_WITHIN_S:
             return _denied(403, "AccessDenied", "Request has expired")
-        body = await request.read()
         if wrong := self._wrong_with(request.headers, upload, len(body)):
-            self._books.journal.write("violation", why=f"upload: {wrong}", request=dict(request.headers))
+            self._books.violation(f"upload: {wrong}", dict(request.headers))
             return _denied(403, "SignatureDoesNotMatch", wrong)
         self.store(upload, body)
         return web.Response(status=200, headers={"ETag": _etag(body)})
@@ -125,7 +125,7 @@ class Storage:
 
     def _no_key_please(self, request: web.Request) -> None:
         if "Authorization" in request.headers or "X-API-Key" in request.headers:
-            self._books.journal.write("violation", why=f"the API key was sent to {request.path}", request=None)
+            self._books.violation(f"the API key was sent to {request.path}")
 
 
 def result_name(job: Job) -> str:

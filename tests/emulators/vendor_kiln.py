@@ -27,13 +27,18 @@ class Kiln:
     """Carries every job from acceptance to its end."""
 
     def __init__(
-        self, books: Books, shelf: Shelf, storage: Storage, settings: Mapping[str, Any], knobs: Mapping[str, Any]
+        self,
+        books: Books,
+        shelf: Shelf,
+        storage: Storage,
+        settings: Mapping[str, Any],
+        reachable: Callable[[], Mapping[str, str]],
     ) -> None:
         self._books = books
         self._shelf = shelf
         self._storage = storage
         self._settings = settings
-        self._knobs = knobs
+        self._reachable = reachable
         self._pictures: dict[str, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.announce: Announce
@@ -89,7 +94,10 @@ class Kiln:
     async def _end(self, job: Job) -> None:
         code, reason = self._failure(job)
         if not code:
-            await self._shelf.make(job, self._picture(job))
+            try:
+                await self._shelf.make(job, self._picture(job))
+            except OSError as error:
+                code, reason = UNREACHABLE, f"the media could not be read: {error}"
         if job.status != RENDERING:
             return  # cancelled meanwhile
         if code:
@@ -120,7 +128,7 @@ class Kiln:
         """Get an input from the address it was hosted at, where somebody told us what stands for that address."""
         url = urlsplit(job.input_url)
         origin = f"{url.scheme}://{url.netloc}"
-        real = {**self._settings["reachable"], **self._knobs.get("reachable", {})}.get(origin)
+        real = self._reachable().get(origin)
         if real is None:
             return
         facts: dict[str, Any] = {"provider_job_id": job.id, "url": job.input_url, "status": None, "size": 0}

@@ -6,9 +6,10 @@ the real service would let pass, or would not even notice.
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from tests.emulators.vendor_books import Books
 PROMPT_LIMIT = 800
 NEGATIVE_LIMIT = 500
 SEED_LIMIT = 2**31 - 1
+PICTURES = ("JPEG", "PNG", "BMP", "WEBP")
+PICTURE_LIMIT = 10_000_000
+SOUND_LIMIT = 15_000_000
 
 
 @dataclass(frozen=True)
@@ -94,23 +98,57 @@ def about_texts(given: Mapping[str, Any], *, long_is_fatal: bool) -> Iterator[Co
             yield Complaint(f"{name} has {length} characters, {limit} are allowed", fatal=long_is_fatal)
 
 
-def about_url(name: str, value: object, books: Books, reachable: Mapping[str, str]) -> Iterator[Complaint]:
+@dataclass(frozen=True)
+class Grounds:
+    """What an order is judged against."""
+
+    books: Books
+    reachable: Mapping[str, str]
+    """Origins that inputs may lie at, whatever they look like."""
+    look: Callable[[str], bytes | None] | None
+    """Reads an upload, when its contents are to be judged too."""
+
+
+def about_media(name: str, value: object, grounds: Grounds) -> Iterator[Complaint]:
     """An input has to be a public https address, or one of our own uploads that is really there."""
     if not isinstance(value, str):
         yield Complaint(f"{name} is {value!r}, not a URL")
         return
     parts = urlsplit(value)
     origin = f"{parts.scheme}://{parts.netloc}"
-    if origin in books.origins:
-        upload = books.uploads.get(parts.path.removeprefix("/files/"))
+    if origin in grounds.books.origins:
+        upload = grounds.books.uploads.get(parts.path.removeprefix("/files/"))
         if upload is None or not upload.hosted or upload.deleted:
             yield Complaint(f"{name} names an upload that is not there")
-    elif origin in reachable:
+        elif grounds.look and (body := grounds.look(value)) is not None:
+            yield from _about_sound(name, body) if name.startswith("audio") else _about_picture(name, body)
+    elif origin in grounds.reachable:
         return
     elif parts.scheme != "https" or not parts.hostname:
         yield Complaint(f"{name} is not an https URL: {value[:80]!r}")
     elif not _is_public(parts.hostname):
         yield Complaint(f"{name} is not a public address: {value[:80]!r}")
+
+
+def _about_picture(name: str, body: bytes) -> Iterator[Complaint]:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(body)) as picture:
+            form, sides, metadata = picture.format, picture.size, picture.getexif()
+    except OSError:
+        yield Complaint(f"{name} is not a picture")
+        return
+    if form not in PICTURES or not all(360 <= side <= 2000 for side in sides) or len(body) > PICTURE_LIMIT:
+        yield Complaint(f"{name} is {form}, {sides[0]}x{sides[1]}, {len(body)} bytes: not what the model takes")
+    if metadata:
+        yield Complaint(f"{name} still holds metadata", fatal=False)
+
+
+def _about_sound(name: str, body: bytes) -> Iterator[Complaint]:
+    is_wav, is_mp3 = body[:4] == b"RIFF" and body[8:12] == b"WAVE", body[:3] == b"ID3" or body[:1] == b"\xff"
+    if not (is_wav or is_mp3) or len(body) > SOUND_LIMIT:
+        yield Complaint(f"{name} is not WAV or MP3 of at most 15 MB")
 
 
 def _is_public(host: str) -> bool:

@@ -12,28 +12,20 @@ import asyncio
 import contextlib
 import math
 import uuid
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from aiohttp import BodyPartReader, web
 
-from tests.emulators import vendor_rules as rules
 from tests.emulators.vendor import run
 from tests.emulators.vendor_books import RENDERING, Job
 from tests.emulators.vendor_desk import Desk
 from tests.emulators.vendor_kiln import TIMED_OUT
+from tests.emulators.vendor_rules import Order, text, whole
+from tests.emulators.vendor_times import read, written
 from tests.emulators.vendor_webhooks import wavespeed_headers
+from tests.emulators.wavespeed_orders import MODEL, price_of, read_order
 
-MODEL = "alibaba/wan-2.5/image-to-video-fast"
-RATES = {"720p": 68_000, "1080p": 102_000}
-"""Micro-USD per second."""
-LEAST_S = 5
-OTHER_PRICE = 10_000
-KEYS = frozenset({
-    "image", "audio", "prompt", "negative_prompt", "resolution", "duration", "enable_prompt_expansion", "seed",
-})  # fmt: skip
-EXPLICIT = ("resolution", "duration", "enable_prompt_expansion", "seed")
 PAGE_LIMIT = 100
 MESSAGES = {
     401: "Unauthorized: invalid access key",
@@ -42,11 +34,6 @@ MESSAGES = {
     429: "Too many requests: rate limit exceeded, resets every minute",
     503: "service unavailable",
 }
-
-
-def price_of(resolution: str, duration_s: float) -> int:
-    """Micro-USD: whole seconds, at least five; what is not in the table costs the default rate."""
-    return max(LEAST_S, math.ceil(duration_s)) * RATES.get(resolution, RATES["720p"])
 
 
 class WaveSpeed(Desk):
@@ -93,54 +80,8 @@ class WaveSpeed(Desk):
     def sells(self, model: str) -> bool:
         return model == MODEL
 
-    def read_order(self, request: web.Request, body: dict[str, Any]) -> rules.Order:
-        model, seconds, resolution = (
-            request.match_info["model"],
-            body.get("duration", 5),
-            body.get("resolution", "720p"),
-        )
-        known = self.sells(model)
-        resolution, seconds = rules.text(resolution, "720p"), seconds if rules.whole(seconds) else 5
-        order = rules.Order(
-            model=model,
-            shown={key: value for key, value in body.items() if key in KEYS or not known},
-            price=price_of(resolution, seconds) if known else OTHER_PRICE,
-            prompt=rules.text(body.get("prompt")),
-            negative_prompt=body.get("negative_prompt"),
-            input_url=rules.text(body.get("image")),
-            audio_url=body.get("audio"),
-            duration_s=seconds,
-            resolution=resolution,
-            seed=body.get("seed"),
-            expand=body.get("enable_prompt_expansion"),
-            webhook_url=request.query.get("webhook"),
-            sync=body.get("enable_sync_mode") is True,
-        )
-        if known:
-            order.complaints = list(self._complaints(request, body))
-        return order
-
-    def _complaints(self, request: web.Request, body: dict[str, Any]) -> Any:
-        if set(request.query) - {"webhook"} or len(request.query) > 1:
-            yield rules.Complaint(f"query {request.query_string!r}: only one webhook belongs there", fatal=False)
-        yield from rules.about_webhook(request.query.get("webhook"))
-        # Unknown keys are dropped in silence: the worst kind of answer to a misspelt one.
-        yield from rules.about_keys(body, KEYS, "body", fatal=False)
-        yield from rules.about_explicit(body, EXPLICIT)
-        yield from rules.about_texts(body, long_is_fatal=False)
-        reachable = self.settings["reachable"] | self.knobs.get("reachable", {})
-        yield from rules.about_url("image", body.get("image"), self.books, reachable)
-        if body.get("audio") is not None:
-            yield from rules.about_url("audio", body["audio"], self.books, reachable)
-        if (duration := body.get("duration", 5)) not in (5, 10) or not rules.whole(duration):
-            yield rules.Complaint(f"duration is {duration!r}; the integers 5 and 10 are offered")
-        if body.get("resolution", "720p") not in RATES:
-            yield rules.Complaint(f"resolution is {body['resolution']!r}; {sorted(RATES)} are offered")
-        if not isinstance(body.get("enable_prompt_expansion", False), bool):
-            yield rules.Complaint(f"enable_prompt_expansion is {body['enable_prompt_expansion']!r}")
-        seed = body.get("seed", -1)
-        if not rules.whole(seed) or not -1 <= seed <= rules.SEED_LIMIT:
-            yield rules.Complaint(f"seed is {seed!r}; -1 to {rules.SEED_LIMIT} are offered")
+    def read_order(self, request: web.Request, body: dict[str, Any]) -> Order:
+        return read_order(request, body, self.grounds())
 
     def accepted(self, job: Job) -> web.Response:
         task = self._task(job, peek=True)
@@ -174,7 +115,7 @@ class WaveSpeed(Desk):
             "urls": {"get": f"{self.base}/api/v3/predictions/{job.id}/result"},
             "has_nsfw_contents": ["flagged" in job.markers] if has_url else [],
             "status": status,
-            "created_at": _time(job.at, nanoseconds=int(job.at * 1000) % 2 == 0),
+            "created_at": written(job.at, nanoseconds=int(job.at * 1000) % 2 == 0),
             "error": job.reason,
             "timings": {"inference": round((job.ended_at - job.at) * 1000) if job.ended_at else 0},
         }
@@ -194,14 +135,14 @@ class WaveSpeed(Desk):
         if unknown := set(body) - {"page", "page_size", "model", "status", "created_after", "created_before"}:
             self.violation(f"list: unknown keys {sorted(unknown)}", body)
         page, size = body.get("page", 1), body.get("page_size", PAGE_LIMIT)
-        if not rules.whole(page) or not rules.whole(size) or page < 1 or not 1 <= size <= PAGE_LIMIT:
+        if not whole(page) or not whole(size) or page < 1 or not 1 <= size <= PAGE_LIMIT:
             self.violation("list: page from 1, page_size 1 to 100", body)
             return self.refuse(400, "invalid page")
-        after, before = _moment(body.get("created_after")), _moment(body.get("created_before"))
+        after, before = read(body.get("created_after"), 0.0), read(body.get("created_before"), math.inf)
         if after is None or before is None:
             self.violation("list: times are RFC 3339 with a zone", body)
             return self.refuse(400, "invalid time")
-        rows = [job for job in self.listed("list") if after <= job.at <= (before or math.inf)]
+        rows = [job for job in self.listed("list") if after <= job.at <= before]
         rows = [job for job in rows if body.get("model") in (None, job.model) and not job.deleted]
         tasks = [self._task(job, peek=True) for job in rows[(page - 1) * size : page * size]]
         tasks = [task for task in tasks if body.get("status") in (None, task["status"])]
@@ -212,7 +153,7 @@ class WaveSpeed(Desk):
         body = await self.json_of(request)
         if body is None or not isinstance(body.get("ids"), list):
             return self.refuse(400, "ids are missing")
-        jobs = [job for job in map(self.books.jobs.get, body["ids"]) if job and not job.deleted]
+        jobs = [job for job in self.books.jobs.values() if job.id in body["ids"] and not job.deleted]
         for job in jobs:
             if job.status == RENDERING:
                 self.books.end(job, "cancelled", kept=job.billed)
@@ -234,8 +175,11 @@ class WaveSpeed(Desk):
             return self.refuse(400, "")
         if body["model_id"] != MODEL:
             return self.refuse(404, "model not found")
-        knob, inputs = self.knobs.get("quote"), body["inputs"]
-        price = price_of(inputs.get("resolution", "720p"), inputs.get("duration", 5)) / 1_000_000
+        resolution, seconds = body["inputs"].get("resolution", "720p"), body["inputs"].get("duration", 5)
+        if not isinstance(resolution, str) or not whole(seconds):
+            self.violation("quote: resolution is a text, duration an integer", body)
+            return self.refuse(400, "")
+        knob, price = self.knobs.get("quote"), price_of(resolution, seconds) / 1_000_000
         asked = knob if isinstance(knob, int | float) else price
         if old:
             return _envelope({"model_id": MODEL, "unit_price": asked, "currency": "USD"})
@@ -243,11 +187,11 @@ class WaveSpeed(Desk):
 
     async def billings(self, request: web.Request) -> web.Response:
         body = await self.json_of(request)
-        if body is None or not rules.whole(body.get("page")) or not rules.whole(body.get("page_size")):
-            self.violation("billing: page and page_size are required", body)
+        wanted = (body or {}).get("prediction_uuids", [])
+        if body is None or not (whole(body.get("page")) and whole(body.get("page_size")) and isinstance(wanted, list)):
+            self.violation("billing: page and page_size are required, prediction_uuids is a list", body)
             return self.refuse(400, "page and page_size are required")
-        wanted = body.get("prediction_uuids")
-        jobs = [job for job in self.books.jobs.values() if wanted is None or job.id in wanted]
+        jobs = [job for job in self.books.jobs.values() if not wanted or job.id in wanted]
         records = [record for job in jobs if "failed-silent" not in job.markers for record in self._records(job)]
         first = (body["page"] - 1) * body["page_size"]
         items = records[first : first + body["page_size"]]
@@ -264,8 +208,8 @@ class WaveSpeed(Desk):
             "uuid": uuid.uuid5(uuid.NAMESPACE_OID, kind + job.id).hex,
             "billing_type": kind,
             "price": price,
-            "created_at": _time(at),
-            "updated_at": _time(at),
+            "created_at": written(at),
+            "updated_at": written(at),
             "order": {"state": "done", "price": price, "origin_price": price, "status": ""},
             "prediction": {"uuid": job.id, "model_uuid": job.model, "status": self._status(job)},
         }
@@ -277,10 +221,10 @@ class WaveSpeed(Desk):
         if body is None or set(body) - {"filename", "size", "content_type"} or not body.get("filename"):
             self.violation("upload: filename, size and content_type", body)
             return self.refuse(400, "filename is required")
-        if not rules.whole(body.get("size")) or body["size"] < 0:
+        if not whole(body.get("size")) or body["size"] < 0:
             self.violation(f"upload: size is {body.get('size')!r}", body)
             return self.refuse(400, "size is required")
-        content_type = rules.text(body.get("content_type"), "application/octet-stream")
+        content_type = text(body.get("content_type"), "application/octet-stream")
         suffix = PurePosixPath(body["filename"]).suffix
         headers = {"Content-Type": content_type, "x-amz-meta-origin": "emulated"}
         upload = self.new_upload(suffix, content_type, headers, body["size"])
@@ -314,23 +258,6 @@ class WaveSpeed(Desk):
 
 def _envelope(data: dict[str, Any]) -> web.Response:
     return web.json_response({"code": 200, "message": "success", "data": data})
-
-
-def _time(at: float, *, nanoseconds: bool = False) -> str:
-    """RFC 3339 in UTC; every other time has nine digits after the point, as theirs have."""
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds" if nanoseconds else "milliseconds")
-    return moment.removesuffix("+00:00") + ("789Z" if nanoseconds else "Z")
-
-
-def _moment(text: object) -> float | None:
-    """Seconds since the epoch: 0 for no text, `None` for a text that is no time."""
-    if text is None:
-        return 0.0
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else None
 
 
 def main() -> None:

@@ -1,0 +1,46 @@
+"""One process of each emulated service for all tests of a worker; knobs are put back after each test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.emulators.customers import CUSTOMERS
+from tests.emulators.processes import vendor_emulator
+
+SETTINGS = {"render_s": 0.1, "slow_s": 0.5, "trickle_s": 0.001, "webhook_retry_s": 0.01}
+
+
+@pytest.fixture(scope="session")
+def _services(tmp_path_factory):
+    started = {}
+
+    def service(vendor):
+        if vendor not in started:
+            started[vendor] = vendor_emulator(tmp_path_factory.mktemp("vendors"), vendor, **SETTINGS)
+        return started[vendor]
+
+    yield service
+    for process in started.values():
+        process.stop()
+
+
+def _customer(services, vendor):
+    customer = CUSTOMERS[vendor](services(vendor))
+    yield customer
+    customer.service.knobs(**dict.fromkeys(customer.service.knobs()))
+    customer.http.close()
+
+
+@pytest.fixture(params=sorted(CUSTOMERS))
+def customer(request, _services):
+    yield from _customer(_services, request.param)
+
+
+@pytest.fixture
+def wavespeed(_services):
+    yield from _customer(_services, "wavespeed")
+
+
+@pytest.fixture
+def eachlabs(_services):
+    yield from _customer(_services, "eachlabs")

@@ -37,10 +37,10 @@ MESSAGES = {
     429: "too many requests",
     503: "service unavailable",
 }
-DETAILS = {
-    402: "the estimated cost of your in-flight executions exceed your balance",
-    429: "10 executions at once while the balance is $10 or less; keep more than $10 on account",
-}
+IN_FLIGHT = "the estimated cost of your in-flight executions exceed your balance"
+KEEP_TEN = "only 10 executions at once while the balance is $10 or less; keep more than $10 on account"
+DETAILS = {402: IN_FLIGHT, 429: "Rate limit exceeded: 100 creates a minute, 10 at once"}
+"""What stands beside the message, where today's documentation shows more than a message."""
 
 
 class Eachlabs(Desk):
@@ -50,6 +50,7 @@ class Eachlabs(Desk):
         "input": (400, "Invalid input"),
         "moderation": (400, "the content was rejected by moderation"),
         "balance": (402, "payment required"),
+        "balance-429": (429, KEEP_TEN),
         "account": (403, "this account may not use the model"),
         "model": (404, "Model not found"),
     }
@@ -60,9 +61,12 @@ class Eachlabs(Desk):
         add.add_post("/v1/prediction", self.route("create", self.redirect_to_slash))
         add.add_get("/v1/prediction/{id}", self.route("poll", self.poll))
         add.add_post("/v1/prediction/{id}/cancel", self.route("cancel", self.cancel))
-        add.add_get(r"/{version:v[12]}/executions", self.route("list", self.executions))
-        add.add_get("/v1/webhooks", self.route("list", self.webhook_log))
-        add.add_get("/v1/webhooks/{id}", self.route("list", self.webhook_log_of))
+        for path, kind, handler in (
+            (r"/{version:v[12]}/executions", "executions", self.executions),
+            ("/v1/webhooks", "webhook_log", self.webhook_log),
+            ("/v1/webhooks/{id}", "webhook_log", self.webhook_log_of),
+        ):
+            add.add_get(path, self.route("list", self.route(kind, handler)))
         add.add_post("/v1/upload/presign", self.route("uploads", self.presign))
         add.add_delete("/v1/files/{id}", self.route("delete", self.delete_file))
         add.add_get("/v1/billing/balance", self.route("balance", self.show_balance))
@@ -73,8 +77,10 @@ class Eachlabs(Desk):
         return by_header or (auth != "x-api-key" and request.headers.get("Authorization") == f"Bearer {key}")
 
     def refuse(self, status: int, message: str) -> web.Response:
-        message, details = message or MESSAGES.get(status, "error"), DETAILS.get(status, "")
-        shape = "docs" if status in DETAILS else self.settings["errors"]
+        details, shape = DETAILS.get(status, ""), "docs" if status in DETAILS else self.settings["errors"]
+        if status == 429 and message:
+            message, details = "", message
+        message = message or MESSAGES.get(status, "error")
         body: dict[str, Any] = {"error": message}
         if shape == "docs":
             body = {"status": status, "error": message, "details": details}

@@ -107,6 +107,16 @@ def test_refusals_are_not_billed(customer, about, wavespeed, eachlabs):
     assert is_page == (about == ":edge")
 
 
+def test_a_429_says_which_limit_it_is_about(eachlabs):
+    rate, credit = (
+        eachlabs.create(eachlabs.prompt(f"no [{word}]")).json() for word in ("throttled", "refused:balance-429")
+    )
+
+    assert rate["error"] == credit["error"] == "too many requests"
+    assert "100 creates a minute" in rate["details"]
+    assert "$10" in credit["details"]
+
+
 def test_eachlabs_words_its_errors_in_three_ways(eachlabs):
     bodies = []
     for errors in ("seed", "short", "docs"):
@@ -451,6 +461,14 @@ def test_a_knob_may_strike_afterwards(customer, word):
     assert found.startswith({"502": b"HTTP/1.1 502", "reset": b""}.get(word, b"HTTP/1.1 200"))
 
 
+def test_a_slow_answer_afterwards_is_still_one_order(customer):
+    prompt = customer.prompt("slow but once")
+    customer.service.knobs(create="slow-answer-after")
+
+    assert customer.id_in(customer.create(prompt)) == customer.accepted(prompt)[0]["provider_job_id"]
+    assert _paid(customer, prompt) == 1
+
+
 def test_a_knob_may_swallow_creates(customer):
     prompt = customer.prompt("swallowed")
     customer.service.knobs(create="hang")
@@ -486,6 +504,16 @@ def test_a_list_may_be_empty_or_down(customer):
 
     assert empty == []
     assert job_id in customer.listed()
+
+
+def test_eachlabs_lists_may_be_down_one_by_one(eachlabs):
+    paths = ("/v1/executions", "/v1/webhooks")
+    statuses = []
+    for knobs in ({"list": "503"}, {"list": None, "webhook_log": "503"}, {"webhook_log": None, "executions": "503"}):
+        eachlabs.service.knobs(**knobs)
+        statuses.append([eachlabs.ask("GET", path).status_code for path in paths])
+
+    assert statuses == [[503, 503], [200, 503], [503, 200]]
 
 
 def test_uploads_may_not_be_offered(customer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import trustme
 from PIL import Image
 
+from tests.emulators import vendor_desk
 from tests.emulators.customers import CUSTOMERS, until
 from tests.emulators.judge_provider import clip_of
 from tests.emulators.processes import ROOT, vendor_emulator
@@ -588,6 +590,34 @@ def test_it_ends_with_its_stdin(tmp_path):
     assert process.wait(timeout=30) == 0
 
 
+FORK = """
+import os, sys
+from tests.emulators import eachlabs
+child = os.fork()
+if not child:
+    lifeline, _keep = os.pipe()
+    os.dup2(lifeline, 0)
+    try:
+        eachlabs.main()
+    finally:
+        os._exit(1)
+sys.stdin.read()
+os.kill(child, 9)
+"""
+
+
+def test_it_works_in_a_forked_process(tmp_path):
+    files = ["--log", str(tmp_path / "e.log"), "--port-file", str(tmp_path / "e.port")]
+    process = subprocess.Popen([sys.executable, "-c", FORK, *files], cwd=ROOT, stdin=subprocess.PIPE)
+    until((tmp_path / "e.port").exists, "it listens")
+    url = f"http://127.0.0.1:{(tmp_path / 'e.port').read_text()}/v1/billing/balance"
+    answer = httpx.get(url, headers={"X-API-Key": "test-key"}, trust_env=False)
+    process.stdin.close()
+
+    assert answer.json() == {"balance": 1000.0}
+    assert process.wait(timeout=30) == 0
+
+
 def test_it_speaks_tls(tmp_path):
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
@@ -641,6 +671,16 @@ def test_a_picture_that_is_none_fails_the_job(tmp_path):
         task = customer.ended(customer.order("no picture"))
 
     assert (task["status"], task["code"]) == ("failed", 1402)
+
+
+def test_every_marker_is_explained():
+    sources = "".join(path.read_text() for path in (ROOT / "tests/emulators").glob("*.py") if "test_" not in path.name)
+    marker = r'(?:turn|times|seconds)\(\s*"([a-z0-9-]+)"|"([a-z0-9-]+)" in (?:job\.)?markers'
+    markers = {word for pair in re.findall(marker, sources) for word in pair if word}
+    markers |= {word for word, *_ in vendor_desk.NOT_ACCEPTED + vendor_desk.ACCEPTED}
+
+    assert len(markers) > 40
+    assert {word for word in markers if word not in (vendor_desk.__doc__ or "")} == set()
 
 
 def test_the_log_and_the_counts_can_be_asked_for(customer):

@@ -12,6 +12,7 @@ in the prompt or a knob says so. Knobs are turned while it runs (`POST /_emulato
     list: "empty"    nothing is listed              balance: 12.5          what is left, in USD
     quote: 0.5       the price quoted, in USD       pricing_only: true     WaveSpeed has only /model/pricing
     key: "revoked"   401 for every key              input_shown: false     poll answers hold no `input`
+    executions, webhook_log     outages of one of the two lists of Eachlabs; `list` is about both
     executions: "v2" where Eachlabs lists           any setting: its value from now on (but not `strict` and `clips`)
 
 `GET /_emulator/log` is the journal, `GET /_emulator/counts` the number of requests per route.
@@ -29,6 +30,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import ChainMap, Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +135,8 @@ class Vendor(ABC):
             event = "throttled" if (kind, word) == ("create", "429") else "outage"
             self.books.journal.write(event, route=kind, word=word)
             if word.endswith("-after"):
-                await answer()
-                word = word.removesuffix("-after")
+                done = await answer()
+                return await self.spoil(request, word.removesuffix("-after"), partial(_given, done))
             return await self.spoil(request, word, answer)
 
         return guarded
@@ -270,6 +272,10 @@ class Vendor(ABC):
             asyncio.get_running_loop().add_reader(0, ended.set)
         await ended.wait()
         os._exit(0)  # hanging connections have nothing to say any more
+
+
+async def _given(answer: web.Response) -> web.Response:
+    return answer
 
 
 def run(vendor: type[Vendor], default_name: str, **defaults: Any) -> None:

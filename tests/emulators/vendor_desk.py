@@ -40,9 +40,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 
@@ -73,8 +74,8 @@ ACCEPTED = (
 class Desk(Vendor):
     """Takes orders. A subclass reads them, prices them and says yes or no in its own way."""
 
-    refusals: dict[str, tuple[int, str]]
-    """Status and message, by what a refusal is about."""
+    refusals: ClassVar[Mapping[str, tuple[int, str]]]
+    """Status and message by what a refusal is about; `balance-429` is the entry for another status than the usual."""
 
     @abstractmethod
     def read_order(self, request: web.Request, body: dict[str, Any]) -> Order:
@@ -160,7 +161,7 @@ class Desk(Vendor):
     def _refused(
         self, request: web.Request, order: Order, about: str, *, status: int = 0, message: str = ""
     ) -> web.Response:
-        usual_status, usual_message = self.refusals[about]
+        usual_status, usual_message = self.refusals.get(f"{about}-{status}") or self.refusals[about]
         message = message or usual_message
         self.books.journal.write("refused", about=about, message=message, **_facts(request, order))
         return self.refuse(status or usual_status, message)

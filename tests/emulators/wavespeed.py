@@ -43,6 +43,7 @@ class WaveSpeed(Desk):
         "input": (400, "invalid parameter"),
         "moderation": (400, "the content was rejected by moderation"),
         "balance": (400, "Insufficient credits, please top up your balance"),
+        "balance-429": (429, "Too many requests: insufficient credits for another task"),
         "account": (403, "Forbidden: account issue"),
         "model": (404, "model not found"),
     }

@@ -18,6 +18,13 @@ Row = dict[str, Any]
 DATABASE = "data/reelbot.db"
 ACKS = "acks.log"
 PROVIDERS = ("judge", "backup")
+
+
+def providers_of(story: Story) -> tuple[str, ...]:
+    """Who renders in a story: the two judges, or the emulator of one paid service."""
+    return PROVIDERS if story.vendor is None else (story.vendor,)
+
+
 CHAT = "chat"
 UNCONFIRMED_OCCUPIES_S = 0.5
 """In the place of half an hour."""
@@ -88,19 +95,24 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
         history = defaultdict(list)
         for event in rows("SELECT * FROM job_events ORDER BY id"):
             history[event["job_id"]].append(event)
+        providers = providers_of(story)
+        submissions = {row["attempt_id"]: row for row in rows("SELECT * FROM submissions")}
+        logs = {name: list(read_journal(folder / f"{name}.log")) for name in providers}
+        if story.vendor is not None:
+            _name_the_attempts(logs[story.vendor], submissions)
         evidence = Evidence(
             story=story,
             folder=folder,
             jobs={row["id"]: row for row in rows("SELECT * FROM jobs ORDER BY seq")},
-            submissions={row["attempt_id"]: row for row in rows("SELECT * FROM submissions")},
+            submissions=submissions,
             deliveries={row["id"]: row for row in rows("SELECT * FROM deliveries")},
             ledger=rows("SELECT * FROM ledger ORDER BY id"),
             sums={(r["scope"], r["period"]): (r["micro_usd"], r["jobs"]) for r in rows("SELECT * FROM ledger_sums")},
             wishes=rows("SELECT * FROM wishes ORDER BY id"),
             cards={row["job_id"]: row for row in rows("SELECT * FROM cards")},
             history=dict(history),
-            renders=[render for name in PROVIDERS for render in _renders(folder, name)],
-            provider_log=[entry for name in PROVIDERS for entry in read_journal(folder / f"{name}.log")],
+            renders=[render for name in providers for render in _renders(name, logs[name])],
+            provider_log=[entry for name in providers for entry in logs[name]],
             chat_log=list(read_journal(folder / f"{CHAT}.log")),
             acks=list(read_journal(folder / ACKS)),
         )
@@ -115,8 +127,19 @@ def _decoded(row: sqlite3.Row) -> Row:
     }
 
 
-def _renders(folder: Path, name: str) -> list[Render]:
-    log = list(read_journal(folder / f"{name}.log"))
+def _name_the_attempts(log: list[Row], submissions: dict[str, Row]) -> None:
+    """A vendor knows nothing of our jobs: what it billed belongs to the attempt that wrote its input's address down."""
+    by_input = {row["input_url"]: row for row in submissions.values()}
+    for entry in log:
+        if entry["event"] == "accepted":
+            row = by_input.get(entry["input_url"])
+            nobody = f"nobody's {entry['provider_job_id']}"
+            entry["attempt_id"] = row["attempt_id"] if row else nobody
+            entry["job_id"] = row["job_id"] if row else nobody
+            entry["token"] = row["token"] if row else nobody
+
+
+def _renders(name: str, log: list[Row]) -> list[Render]:
     endings = {
         entry["provider_job_id"]: entry for entry in log if entry["event"] in ("succeeded", "failed", "cancelled")
     }

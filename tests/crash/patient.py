@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,9 @@ from typing import Any, Self
 import structlog
 
 from adapters.engine import embedded
+from adapters.http import fresh
 from bot.app import App, Parts, open_app
+from bot.jobs.model import Job
 from bot.money.amount import Money
 from bot.ports import Capacity
 from bot.settings import Settings, load_settings
@@ -41,6 +44,7 @@ from tests.fakes.judge_provider import JudgeFetcher, JudgeProvider
 from tests.fakes.workshop import FakeWorkshop
 
 AT_THE_END = "end"
+LAST_LOOK = "after the last look"
 PATIENCE_S = 20.0
 ANSWER_WITHIN_S = 0.4
 """How long the judges' clients wait; `[hang]` lasts exactly so long."""
@@ -62,6 +66,8 @@ class Run:
     story: dict[str, Any]
     ports: dict[str, int]
     kill: Kill | None = None
+    freeze: Kill | None = None
+    """SIGSTOP instead, once; whoever wakes it up again decides how long it slept."""
     mutation: str | None = None
     report: str = ""
     """A file for what it prints; empty for stdout."""
@@ -74,15 +80,16 @@ class Run:
     def from_json(cls, text: str) -> Self:
         """From text."""
         plain = json.loads(text)
-        kill = plain.pop("kill")
-        return cls(kill=Kill(**kill) if kill else None, **plain)
+        kill, freeze = plain.pop("kill"), plain.pop("freeze")
+        return cls(kill=Kill(**kill) if kill else None, freeze=Kill(**freeze) if freeze else None, **plain)
 
 
 class Watcher:
     """Told of every commit and every outside call; remembers them, and ends the process at the chosen one."""
 
-    def __init__(self, kill: Kill | None, folder: Path) -> None:
+    def __init__(self, kill: Kill | None, folder: Path, freeze: Kill | None = None) -> None:
         self._kill = kill
+        self._freeze = freeze
         self._wal = folder / f"{DATABASE}-wal"
         self._marks_file = folder / "marks.log"
         self._counts: Counter[str] = Counter()
@@ -96,6 +103,8 @@ class Watcher:
         except FileNotFoundError:
             wal_bytes = 0
         self.marks.append((time.time(), point, wal_bytes))
+        if self._freeze is not None and (point, self._counts[point]) == (self._freeze.point, self._freeze.occurrence):
+            os.kill(os.getpid(), signal.SIGSTOP)
         if self._kill is not None and (point, self._counts[point]) == (self._kill.point, self._kill.occurrence):
             self._marks_file.write_text("".join(json.dumps(mark) + "\n" for mark in self.marks))
             os.kill(os.getpid(), signal.SIGKILL)
@@ -109,6 +118,7 @@ def hurry() -> None:
     embedded.AFTER_A_FAULT_S = 0.1
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
+    fresh.ANSWER_S = ANSWER_WITHIN_S
     submissions.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
 
 
@@ -128,8 +138,8 @@ def times_for(story: Story) -> Times:
     )
 
 
-def settings_for(folder: Path, story: Story) -> Settings:
-    """The data directory of the case, and the story's limits."""
+def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settings:
+    """The data directory of the case, the story's limits, and the account at the emulated service."""
     limits = {
         "user_daily_usd": story.user_daily_micro_usd,
         "workspace_monthly_usd": story.workspace_monthly_micro_usd,
@@ -141,6 +151,11 @@ def settings_for(folder: Path, story: Story) -> Settings:
         "data_dir": str(folder / "data"),
         "allowed_workspaces": f"{PLATFORM}:{WORKSPACE}",
     }
+    if story.vendor is not None:
+        home = f"http://127.0.0.1:{ports[story.vendor]}" + ("/v1" if story.vendor == "eachlabs" else "")
+        overrides |= {f"{story.vendor}.api_key": "test-key", f"{story.vendor}.base_url": home}
+        overrides |= {f"{story.vendor}.max_concurrent": story.max_concurrent or 8}
+        overrides |= {f"{story.vendor}.creates_per_minute": 1000}
     return load_settings(overrides, environ={"HOME": str(folder)}, cwd=folder)
 
 
@@ -150,6 +165,9 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
     provider = mutations.provider_class(run.mutation)
     courier = mutations.courier_class(run.mutation)
     store = ObjectMediaStore((Path(run.folder) / "data" / "media").as_uri())
+    if story.vendor is not None:
+        vendors_chat: JudgeCourier = courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
+        return Parts(couriers={PLATFORM: vendors_chat}, workshop=FakeWorkshop(), times=times_for(story), watch=watcher)
     clients: dict[str, JudgeProvider] = {
         name: provider(run.ports[name], name=name, capacity=capacity, timeout_s=ANSWER_WITHIN_S)
         for name in ("judge", "backup")
@@ -168,7 +186,7 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
 async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     """Run the engine until nothing is left to do, or until patience is at its end."""
     folder = Path(run.folder)
-    async with open_app(settings_for(folder, story), parts_for(run, story, watcher)) as app:
+    async with open_app(settings_for(folder, story, run.ports), parts_for(run, story, watcher)) as app:
         people = People(app, story, folder)
         settled, resting = True, False
         while settled and not resting:
@@ -213,13 +231,26 @@ def perform(run: Run) -> None:
     _log_to(Path(run.folder) / "patient.log")
     hurry()
     story = Story.from_json(json.dumps(run.story))
-    watcher = Watcher(run.kill, Path(run.folder))
+    watcher = Watcher(run.kill, Path(run.folder), run.freeze)
+    _watch_the_last_look(watcher)
     with mutations.applied(run.mutation):
         report = asyncio.run(live(run, story, watcher))
     if run.report:
         Path(run.report).write_text(json.dumps(report))
     else:
         print(json.dumps(report))
+
+
+def _watch_the_last_look(watcher: Watcher) -> None:
+    """One more point: the very last moment before the check of the clock and the send."""
+    look = submissions.Submissions.still_ours
+
+    async def watched(self: submissions.Submissions, job: Job) -> bool:
+        answer = await look(self, job)
+        watcher(LAST_LOOK)
+        return answer
+
+    submissions.Submissions.still_ours = watched  # type: ignore[method-assign]
 
 
 def _log_to(path: Path) -> None:

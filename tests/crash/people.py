@@ -46,7 +46,7 @@ class People:
 
     async def _accept(self, ask: Ask) -> tuple[Job, bool]:
         front_desk = self._app.service.front_desk
-        model = front_desk.model("judge", None)
+        model = front_desk.model(self._story.vendor or "judge", None)
         image = InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
         assets: tuple[tuple[str, Asset], ...] = ()
         if not ask.attached:

@@ -26,7 +26,7 @@ from tests.crash.plan import StoryDidNotHappen, all_kills, record
 from tests.crash.power import cuts, play_until_the_end, restart_after
 from tests.crash.seeds import live_through_a_seed
 from tests.crash.stage import Zygote, kill_and_restart, prepare_template, staged
-from tests.crash.stories import STORIES, Story
+from tests.crash.stories import STORIES, VENDOR_STORIES, Story
 
 POWER_CUTS = ("plain", "lost answer", "post unanswered")
 TELLING = {
@@ -154,9 +154,10 @@ def _points(crew: Crew) -> Tally:
         recordings[story.name] = record(zygote, folder, story)
         return []
 
-    tally = crew.play({story.name: partial(listen, story) for story in STORIES})
+    stories = (*STORIES, *VENDOR_STORIES)
+    tally = crew.play({story.name: partial(listen, story) for story in stories})
     cases: dict[str, Case] = {}
-    for story in STORIES:
+    for story in stories:
         for kill in all_kills(recordings.get(story.name, [])):
             name = f"{story.name}, {kill.point} #{kill.occurrence}"
             cases[name] = partial(_kill, story=story, kill=kill)

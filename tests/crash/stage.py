@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,10 +16,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.crash.assertions import check
-from tests.crash.evidence import CHAT, PROVIDERS, read_evidence
+from tests.crash.evidence import CHAT, providers_of, read_evidence
 from tests.crash.patient import PATIENCE_S, Kill, Run
 from tests.crash.stories import Story
 from tests.emulators.processes import ROOT
+
+VENDOR_SETTINGS = {"clips": "magic", "render_s": 0.02, "retry_after": "0"}
+"""Emulated services render in a blink, and what they render can be told from its bytes."""
 
 
 class Zygote:
@@ -82,8 +86,9 @@ class Stage:
 
     def open(self) -> None:
         """Start the judges; they take up their logs where these end."""
-        for name in (*PROVIDERS, CHAT):
-            module = "judge_chat" if name == CHAT else "judge_provider"
+        names = (*providers_of(self.story), CHAT)
+        for name in names:
+            module = self._module(name)
             files = {"--log": f"{name}.log", "--port-file": f"{name}.port"}
             (self.folder / f"{name}.port").unlink(missing_ok=True)
             arguments = [
@@ -91,9 +96,18 @@ class Stage:
                 name,
                 *(part for flag, file in files.items() for part in (flag, str(self.folder / file))),
             ]
+            if name == self.story.vendor:
+                script = self.folder / f"{name}.script"
+                script.write_text(json.dumps(VENDOR_SETTINGS))
+                arguments += ["--script", str(script)]
             self._judges.append(self.zygote.ask(judge=module, arguments=arguments)["pid"])
-        for name in (*PROVIDERS, CHAT):
+        for name in names:
             self.ports[name] = _port_in(self.folder / f"{name}.port")
+
+    def _module(self, name: str) -> str:
+        if name == self.story.vendor:
+            return name
+        return "judge_chat" if name == CHAT else "judge_provider"
 
     def close(self) -> None:
         """End the judges; their logs stay."""
@@ -116,12 +130,28 @@ class Stage:
             status = -signal.SIGKILL
         return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
 
-    def _write_run(self, *, kill: Kill | None, mutation: str | None) -> None:
+    def run_frozen(self, freeze: Kill, *, asleep_s: float) -> Outcome:
+        """Start one patient that stops (SIGSTOP) at a point, and wake it up so many seconds later."""
+        self._write_run(kill=None, mutation=None, freeze=freeze)
+        pid = self.zygote.ask(patient=str(self.folder / "run.json"))["pid"]
+        deadline = time.monotonic() + PATIENCE_S
+        while _state_of(pid) != "T":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the patient in {self.folder} never came to {freeze.point}")
+            time.sleep(0.01)
+        time.sleep(asleep_s)
+        os.kill(pid, signal.SIGCONT)
+        status = self.zygote.ask(wait=pid, for_s=PATIENCE_S + 20)["status"]
+        report = self.folder / "report.json"
+        return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
+
+    def _write_run(self, *, kill: Kill | None, mutation: str | None, freeze: Kill | None = None) -> None:
         run = Run(
             folder=str(self.folder),
             story=json.loads(self.story.to_json()),
             ports=self.ports,
             kill=kill,
+            freeze=freeze,
             mutation=mutation,
             report=str(self.folder / "report.json"),
         )
@@ -182,6 +212,11 @@ def reopened(zygote: Zygote, folder: Path, story: Story) -> Iterator[Stage]:
         yield stage
     finally:
         stage.close()
+
+
+def _state_of(pid: int) -> str:
+    """One letter, as `ps` shows it; `T` is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _port_in(path: Path) -> int:

@@ -47,6 +47,8 @@ class Story:
     workspace_monthly_micro_usd: int = LIMITLESS
     installation_monthly_micro_usd: int = LIMITLESS
     render_within_s: float = 3600.0
+    vendor: str | None = None
+    """The paid service that is emulated in the judges' place: `wavespeed` or `eachlabs`."""
     quiet_s: float = 0.0
     """How long a patient goes on watching after all has ended, but not as `ends` says: late evidence takes a while."""
     ends: dict[str, str] = field(default_factory=dict)
@@ -120,6 +122,45 @@ STORIES = (
         user_daily_micro_usd=1_200_000,
     ),
 )  # fmt: skip
+
+VENDORS = ("wavespeed", "eachlabs")
+
+
+def _of_vendor(vendor: str) -> tuple[Story, ...]:
+    """The same troubles, and those only HTTP has, with the product's own client and the vendor's emulator."""
+
+    def one(name: str, end: str, markers: str = "", **more: Any) -> Story:
+        return _one(f"{vendor}: {name}", end, markers, vendor=vendor, **more)
+
+    called_off = (Deed(do="cancel", at="rendering"),)
+    return (
+        one("plain", "delivered"),
+        one("reset instead of an answer", "delivered", "[lost-answer]"),
+        one("reset, listed late", "delivered", "[lost-answer][not-listed:2]"),
+        one("502 after it was taken", "delivered", "[late-5xx]"),
+        one("answer cut in the middle", "delivered", "[cut]"),
+        one("answer without an id", "delivered", "[garbled]"),
+        one("no answer in time", "delivered", "[hang]"),
+        one("503, nothing taken", "unconfirmed", "[plain-5xx]"),
+        one("200 with a fault inside", "unconfirmed", "[code-500]"),
+        one("nobody can tell", "unconfirmed", "[lost-answer][cannot-tell]"),
+        one("throttled", "delivered", "[throttled:2]"),
+        one("moderated", "failed", "[refused:moderation]"),
+        one("a page from the edge", "failed", "[refused:edge]"),
+        one("born failed", "failed", "[born-failed]"),
+        one("polls fail", "delivered", "[unknown-check:2][check-down:2][check-cut]"),
+        one("the link is dead for a while", "delivered", "[dead-link:2][short-clip]"),
+        one("finishes late", "delivered", "[no-output:3][odd-status:2]"),
+        one("cancelled while rendering", "cancelled", "[slow:40]", deeds=called_off),
+        one("cancelled too late", "cancelled", "[slow:20][late-cancel][no-cancel]", deeds=called_off),
+        one(
+            "given up, and found after all", "delivered", "[lost-answer][not-listed:6]",
+            deeds=(Deed(do="resolve-lost", at="unconfirmed"),), quiet_s=1.5,
+        ),
+    )  # fmt: skip
+
+
+VENDOR_STORIES = tuple(story for vendor in VENDORS for story in _of_vendor(vendor))
 
 PROMPTS = (
     *[""] * 6, "[lost-answer]", "[lost-answer][not-listed:2]", "[lost-answer][cannot-tell]", "[hang]", "[garbled]",

@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.plan import all_kills, record, unclaimed_kills
 from tests.crash.stage import Zygote, kill_and_restart
-from tests.crash.stories import STORIES, Story
+from tests.crash.stories import STORIES, VENDOR_STORIES, VENDORS, Story
 
 pytestmark = pytest.mark.crash
 
@@ -37,7 +37,25 @@ def test_the_plain_story_survives_a_kill_at_every_point(
     assert broken == {}
 
 
-@pytest.mark.parametrize("story", STORIES[1:], ids=lambda story: story.name)
+@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_order_at_a_paid_service_survives_a_kill_at_every_point(
+    zygote: Zygote, tmp_path: Path, vendor: str, part: int
+) -> None:
+    """With the product's own client, over a real socket; what the emulated service billed is what counts."""
+    story = next(story for story in VENDOR_STORIES if story.vendor == vendor)
+    points = record(zygote, tmp_path / "recording", story)
+
+    broken = {
+        kill: findings
+        for kill in all_kills(points)[part::2]
+        if (findings := kill_and_restart(zygote, tmp_path / "stage", story, kill))
+    }
+
+    assert broken == {}
+
+
+@pytest.mark.parametrize("story", [*STORIES[1:], *VENDOR_STORIES], ids=lambda story: story.name)
 def test_every_story_survives_a_kill_where_it_differs(
     zygote: Zygote, tmp_path: Path, claims: Path, story: Story
 ) -> None:

@@ -25,9 +25,14 @@ from typing import Any
 
 # Imported before the first fork, so that no child has to.
 from tests.crash import patient
-from tests.emulators import judge_chat, judge_provider
+from tests.emulators import eachlabs, judge_chat, judge_provider, wavespeed
 
-JUDGES = {"judge_provider": judge_provider.main, "judge_chat": judge_chat.main}
+JUDGES = {
+    "judge_provider": judge_provider.main,
+    "judge_chat": judge_chat.main,
+    "wavespeed": wavespeed.main,
+    "eachlabs": eachlabs.main,
+}
 PR_SET_PDEATHSIG = 1
 
 

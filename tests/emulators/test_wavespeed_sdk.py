@@ -122,7 +122,7 @@ def test_a_wrong_key_is_refused(service):
 
 
 def test_an_id_can_be_asked_for_later(client, service):
-    answer = client.run_no_throw(MODEL, _inputs(client, "later [stuck]"), poll_interval=0.05, timeout=2)
+    answer = client.run_no_throw(MODEL, _inputs(client, "later [stuck]"), poll_interval=0.05, timeout=3)
 
     assert answer["status"] == "failed"
     assert "timed out" in answer["error"]

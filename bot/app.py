@@ -21,6 +21,7 @@ import structlog
 from adapters.chat.gallery import GalleryCourier
 from adapters.engine.embedded import EmbeddedEngine
 from adapters.engine.lock import EngineLock
+from adapters.http.answer import NoAnswer
 from adapters.http.client import HttpClient
 from adapters.media.fetch import HttpFetcher
 from adapters.media.hosting import SignedLinks
@@ -114,6 +115,7 @@ class App:
     tracker: Tracker
     board: CardBoard
     switchboard: Switchboard
+    http: HttpClient
 
     @property
     def stores(self) -> Stores:
@@ -196,6 +198,13 @@ class App:
             if health.open_until is not None:
                 checks[f"provider.{name}"] = f"not answering; trying again at {health.open_until:%H:%M} UTC"
         return checks
+
+    async def status_at(self, url: str) -> int | None:
+        """The HTTP status our own public address answers a POST at `url` with; `None` when nothing answers."""
+        try:
+            return (await self.http.ask("POST", url, home=url, deadline_s=10.0)).status
+        except NoAnswer:
+            return None
 
     async def database_fault(self) -> str | None:
         """What SQLite finds wrong with the database file; `None` when nothing."""
@@ -320,6 +329,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         tracker=Tracker(desk, board.changed),
         board=board,
         switchboard=switchboard,
+        http=http,
     )
 
 

@@ -125,11 +125,12 @@ class LearnsWebhookSecret(Protocol):
 
 
 @runtime_checkable
-class HasConnections(Protocol):
-    """A provider that keeps connections open."""
+class TellsTime(Protocol):
+    """A provider whose answers say what time it is there."""
 
-    async def disconnect(self) -> None:
-        """Close them; used again, it opens new ones."""
+    @property
+    def skew_s(self) -> float:
+        """Seconds by which its clock is ahead of ours, by its last answer."""
         ...
 
 
@@ -295,7 +296,6 @@ __all__ = [
     "Fetcher",
     "FindResult",
     "Found",
-    "HasConnections",
     "HasProcesses",
     "HostedInput",
     "ImageLimits",
@@ -316,5 +316,6 @@ __all__ = [
     "Rendering",
     "SubmitRequest",
     "Succeeded",
+    "TellsTime",
     "Unknown",
 ]

@@ -51,7 +51,7 @@ def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetim
     """
     if assets:
         rows = [asdict(asset) | {"kind": asset.kind.value, "created_at": now} for asset in assets]
-        connection.execute(_keep(connection.dialect.name), rows)
+        connection.execute(_upsert(connection.dialect.name), rows)
 
 
 def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tuple[str, Asset]]) -> None:
@@ -62,7 +62,7 @@ def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tupl
 
 
 @cache
-def _keep(dialect: str) -> sa.Insert:
+def _upsert(dialect: str) -> sa.Insert:
     inserted = insert_into(dialect, tables.assets)
     was_original = tables.assets.c.kind == AssetKind.ORIGINAL.value
     learned = {name: inserted.excluded[name] for name in ("kind", "content_type", "width", "height", "duration_s")}

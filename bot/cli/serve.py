@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -46,13 +47,22 @@ async def run(
     return 0
 
 
-async def demo(*, once: Flag = False, host: str | None = None, port: int | None = None, json: Flag = False) -> int:
+async def demo(
+    *,
+    once: Flag = False,
+    emulate: Literal["wavespeed", "eachlabs"] | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    json: Flag = False,
+) -> int:
     """Make a sample clip with the `local` provider, print where it is, then serve the studio until interrupted.
 
     Parameters
     ----------
     once
         Stop after the clip.
+    emulate
+        Try the paid path without an account: with an emulated service on this machine, and a data directory of its own.
     host
         Where the web page listens (REELBOT_WEB__HOST).
     port
@@ -60,15 +70,35 @@ async def demo(*, once: Flag = False, host: str | None = None, port: int | None 
     json
         Print the job as JSON.
     """
+    with contextlib.ExitStack() as stack:
+        overrides = _overrides(host, port)
+        if emulate is not None:
+            overrides |= stack.enter_context(_account_at(emulate))
+        return await _demo(overrides, provider=emulate or "local", once=once, as_json=json)
+
+
+@contextlib.contextmanager
+def _account_at(vendor: Literal["wavespeed", "eachlabs"]) -> Iterator[dict[str, object]]:
+    """An emulated account, and a data directory beside the real one: play money must not count in real budgets."""
+    from bot.cli.emulated import emulated
+    from bot.settings import load_settings
+
+    folder = load_settings().data_dir / "emulated"
+    with emulated(vendor, folder / "services") as settings:
+        say(f"This is an emulated {vendor} on this machine: nothing is paid, and nothing leaves it.")
+        yield settings | {"data_dir": str(folder / vendor)}
+
+
+async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_json: bool) -> int:
     from bot.cli.animate import engine_here, follow, report
     from bot.cli.session import session
     from bot.jobs.states import State
 
-    async with session(_overrides(host, port)) as app:
+    async with session(overrides) as app:
         sample = await asyncio.to_thread(_draw_sample, app.data_dir)
         async with engine_here(app):
-            job = await follow(app, await _ask_for_sample(app, sample), ask=False)
-        code = await report(app, job, None, as_json=json)
+            job = await follow(app, await _ask_for_sample(app, sample, provider), ask=False)
+        code = await report(app, job, None, as_json=as_json)
         if once or job.state is not State.DELIVERED:
             return code
         await _serve(app, frozenset(ROLES), as_json=False)
@@ -101,14 +131,14 @@ def _draw_sample(folder: Path) -> Path:
     return sample
 
 
-async def _ask_for_sample(app: App, sample: Path) -> Job:
+async def _ask_for_sample(app: App, sample: Path, provider: str) -> Job:
     from bot.cli.session import ME
     from bot.jobs.model import JobRequest
 
-    model = app.service.front_desk.model("local", None)
+    model = app.service.front_desk.model(provider, None)
     picture = await app.service.take_picture(sample, model, filename=sample.name)
     request = JobRequest(
-        requester=ME, request_key=None, prompt=SAMPLE_PROMPT, provider="local", model=model.slug, image=picture.ref
+        requester=ME, request_key=None, prompt=SAMPLE_PROMPT, provider=provider, model=model.slug, image=picture.ref
     )
     job, _ = await app.service.front_desk.accept(request, picture.assets)
     return job

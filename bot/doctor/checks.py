@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.doctor import providers
 from bot.doctor.finding import Finding
-from bot.errors import ConfigurationError, ReelbotError
+from bot.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -44,7 +45,10 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
             for finding in (await _database(app), _engine(app), await _ledger(app)):
                 yield finding
             for name in app.desk.providers:
-                yield await _provider(app, name)
+                async for finding in providers.examine(app, name):
+                    yield finding
+            async for finding in providers.examine_webhooks(app):
+                yield finding
             yield await _unconfirmed(app)
     except ConfigurationError as error:
         fix = "Do what the line above says."
@@ -88,25 +92,6 @@ def _engine(app: App) -> Finding:
         return Finding(id="engine", status="ok", what=f"the engine runs as process {holder.pid}")
     why = "Jobs from the page and from chats wait until it runs; `animate` brings its own."
     return Finding(id="engine", status="warn", what="the engine is not running", why=why, fix="Start `reelbot run`.")
-
-
-async def _provider(app: App, name: str) -> Finding:
-    health, provider = await app.stores.health.load(name), app.desk.providers[name]
-    key = f"provider.{name}"
-    if health.paused:
-        what, why = f"{name} is paused", "Its jobs wait in line."
-        return Finding(id=key, status="warn", what=what, why=why, fix=f"`reelbot resume {name}` when you are ready.")
-    if health.open_until is not None:
-        what = f"{name} is not answering; trying again at {health.open_until:%H:%M} UTC ({health.reason})"
-        return Finding(id=key, status="warn", what=what, why="Its jobs wait in line.", fix="Look at its status page.")
-    try:
-        balance = await provider.balance()
-    except ReelbotError as error:
-        return Finding(
-            id=key, status="warn", what=str(error), why="Its jobs wait in line.", fix="Check key and network."
-        )
-    left = f"; {balance} are left" if balance is not None else ""
-    return Finding(id=key, status="ok", what=f"{name} is ready{left}")
 
 
 async def _unconfirmed(app: App) -> Finding:

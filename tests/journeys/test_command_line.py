@@ -13,6 +13,7 @@ import av
 import pytest
 from PIL import Image
 
+from tests.emulators.judging import read_journal
 from tests.journeys.running import ROOT, document, environment, reelbot, server, wait_for, wait_for_state
 
 SMALL = ("--resolution", "480p")
@@ -202,3 +203,26 @@ def test_a_wrong_setting_is_named_with_a_suggestion(tmp_path: Path) -> None:
 
     assert done.returncode == 78
     assert "REELBOT_WEB__PORT" in done.stderr
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("vendor", "usd"), [("wavespeed", "0.34"), ("eachlabs", "0.50")])
+def test_the_paid_path_can_be_tried_without_an_account(tmp_path: Path, vendor: str, usd: str) -> None:
+    """With an emulated service on this machine: a playable clip, the right price, and real budgets left alone."""
+    done = reelbot(tmp_path, "demo", "--emulate", vendor, "--once", "--json")
+
+    assert done.returncode == 0, done.stderr
+    job = document(done)
+    assert (job["state"], job["provider"]) == ("delivered", vendor)
+    assert (job["price"]["held_usd"], job["price"]["charged_usd"]) == (usd, usd)
+    assert job["output"]["width"] == 1280
+    assert Path(job["output"]["path"]).read_bytes()[4:8] == b"ftyp"
+    [bill] = [e for e in read_journal(_services(tmp_path) / f"{vendor}.log") if e["event"] == "accepted"]
+    assert bill["provider_job_id"] == job["provider_job_id"]
+    assert [e for e in read_journal(_services(tmp_path) / f"{vendor}.log") if e["event"] == "violation"] == []
+    quota = document(reelbot(tmp_path, "quota", "--json"))
+    assert all(scope["used_usd"] == "0.00" for scope in quota["scopes"])
+
+
+def _services(folder: Path) -> Path:
+    return next(folder.rglob("emulated/services"))

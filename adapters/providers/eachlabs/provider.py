@@ -80,6 +80,11 @@ class EachlabsProvider:
         self._no_video = NoVideoYet(clock)
         self._odd_words: set[str] = set()
 
+    @property
+    def skew_s(self) -> float:
+        """Seconds by which their clock is ahead of ours."""
+        return self.api.skew_s
+
     def models(self) -> Sequence[Model]:
         """From the catalogue."""
         return self._models

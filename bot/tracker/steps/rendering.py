@@ -116,12 +116,14 @@ async def _ask(look: _Look, provider: Provider) -> Next:
 
 async def _stop_new_jobs(job: Job, error: KeyRefused, desk: Desk) -> None:
     """The key was revoked while paid renders run: they are asked for later, and no new ones are begun. Written once."""
+    if (await desk.stores.health.load(job.provider)).open_until is not None:
+        return
     now = desk.clock.now()
+    log.error("provider.key_refused", provider=job.provider, why=str(error))
 
     def rest(known: Health) -> Health:
         return known if known.open_until is not None else known.after_account_refusal(now, str(error))
 
-    log.error("provider.key_refused", provider=job.provider, why=str(error))
     await desk.stores.health.change(job.provider, rest)
 
 

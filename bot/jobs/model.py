@@ -200,6 +200,11 @@ class Job:
     """Wishes were waiting for an answer when this was read."""
 
     @property
+    def expected_charge(self) -> Money:
+        """What counts where the provider does not say what it charged: its own price, which another's hold may exceed."""
+        return self.quote if self.failed_over else self.held
+
+    @property
     def is_final(self) -> bool:
         """The engine has nothing left to do by itself."""
         return self.state in FINAL

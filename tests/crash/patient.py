@@ -68,6 +68,7 @@ class Run:
     kill: Kill | None = None
     freeze: Kill | None = None
     """SIGSTOP instead, once; whoever wakes it up again decides how long it slept."""
+    patience_s: float = PATIENCE_S
     mutation: str | None = None
     report: str = ""
     """A file for what it prints; empty for stdout."""
@@ -191,7 +192,7 @@ async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
         settled, resting = True, False
         while settled and not resting:
             async with app.run_engine("run"):
-                settled = await _live_through(people, story)
+                settled = await _live_through(people, story, run.patience_s)
             # Late evidence may have taken up a job again just before the end.
             resting = await people.are_done(set())
         jobs = {key: describe(await people.job(job_id)) for key, job_id in people.jobs.items()}
@@ -201,10 +202,10 @@ async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     return {"settled": settled, "jobs": jobs, "points": points}
 
 
-async def _live_through(people: People, story: Story) -> bool:
+async def _live_through(people: People, story: Story, patience_s: float) -> bool:
     deeds = {repr(deed): asyncio.create_task(people.do(deed)) for deed in story.deeds}
     await asyncio.gather(*(people.ask(ask) for ask in story.asks))
-    deadline, quiet_since = time.monotonic() + PATIENCE_S, None
+    deadline, quiet_since = time.monotonic() + patience_s, None
     try:
         while time.monotonic() < deadline:
             pending = {name for name, task in deeds.items() if not task.done()}

@@ -132,7 +132,7 @@ class Stage:
 
     def run_frozen(self, freeze: Kill, *, asleep_s: float) -> Outcome:
         """Start one patient that stops (SIGSTOP) at a point, and wake it up so many seconds later."""
-        self._write_run(kill=None, mutation=None, freeze=freeze)
+        self._write_run(kill=None, mutation=None, freeze=freeze, patience_s=PATIENCE_S + asleep_s)
         pid = self.zygote.ask(patient=str(self.folder / "run.json"))["pid"]
         deadline = time.monotonic() + PATIENCE_S
         while _state_of(pid) != "T":
@@ -145,13 +145,16 @@ class Stage:
         report = self.folder / "report.json"
         return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
 
-    def _write_run(self, *, kill: Kill | None, mutation: str | None, freeze: Kill | None = None) -> None:
+    def _write_run(
+        self, *, kill: Kill | None, mutation: str | None, freeze: Kill | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
         run = Run(
             folder=str(self.folder),
             story=json.loads(self.story.to_json()),
             ports=self.ports,
             kill=kill,
             freeze=freeze,
+            patience_s=patience_s,
             mutation=mutation,
             report=str(self.folder / "report.json"),
         )

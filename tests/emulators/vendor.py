@@ -65,7 +65,7 @@ SETTINGS: dict[str, Any] = {
     "webhook_retry_s": 0.2,
     "webhook_timeout_s": 5.0,
     "public_url": None,  # what links begin with; the emulator's own address when null
-    "reachable": {},  # {origin: origin}: whom to ask for inputs that are hosted elsewhere
+    "reachable": {},  # {origin: origin}: whom to ask for inputs hosted elsewhere, and to bring webhooks to
     "knobs": {},
 }
 BODY_LIMIT = 128 << 20

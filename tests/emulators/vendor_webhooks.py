@@ -74,14 +74,14 @@ class Postman:
             await self._deliver(job, body)
 
     async def _deliver(self, job: Job, body: bytes) -> None:
-        url = urlsplit(job.webhook_url or "")
-        if url.scheme != "http" or url.hostname != "127.0.0.1":
+        address = self._on_this_machine(job.webhook_url or "")
+        if address is None:
             self._books.journal.write("webhook-withheld", provider_job_id=job.id, url=job.webhook_url)
             return
         timeout = aiohttp.ClientTimeout(total=self._settings["webhook_timeout_s"])
         async with aiohttp.ClientSession(timeout=timeout) as session:
             for attempt in range(1, ATTEMPTS + 1):
-                answer = await self._post(session, job, body)
+                answer = await self._post(session, address, job, body)
                 facts = {"status": job.status, "answer": answer, "attempt": attempt}
                 self._books.journal.write("webhook-sent", provider_job_id=job.id, **facts)
                 job.deliveries.append({"at": time.time(), "answer": answer})
@@ -89,13 +89,19 @@ class Postman:
                     return
                 await asyncio.sleep(self._settings["webhook_retry_s"])
 
-    async def _post(self, session: aiohttp.ClientSession, job: Job, body: bytes) -> int | None:
+    def _on_this_machine(self, url: str) -> str | None:
+        """Where to bring it: the address itself, or what the setting `reachable` puts in its origin's place."""
+        for public, local in self._settings["reachable"].items():
+            if url.startswith(f"{public}/"):
+                url = local + url.removeprefix(public)
+        parts = urlsplit(url)
+        return url if parts.scheme == "http" and parts.hostname == "127.0.0.1" else None
+
+    async def _post(self, session: aiohttp.ClientSession, address: str, job: Job, body: bytes) -> int | None:
         """The status of the answer; `None` when there was none."""
         headers = {"Content-Type": "application/json", **self._seal(job, body)}
         try:
-            async with session.post(
-                job.webhook_url or "", data=body, headers=headers, allow_redirects=False
-            ) as response:
+            async with session.post(address, data=body, headers=headers, allow_redirects=False) as response:
                 return response.status
         except (aiohttp.ClientError, TimeoutError):
             return None

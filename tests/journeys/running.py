@@ -44,9 +44,11 @@ def document(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 @contextmanager
-def server(folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`reelbot run` on a free port; yields its address, and ends it by SIGTERM."""
-    command = [sys.executable, "-m", "bot.cli.main", "run", "--port", "0"]
+def server(
+    folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`reelbot run` on `port`, or on a free one; yields its address, and ends it by SIGTERM."""
+    command = [sys.executable, "-m", "bot.cli.main", "run", "--port", str(port)]
     settings = environment(folder, **(env or {})) | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True)
     try:

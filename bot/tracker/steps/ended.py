@@ -62,11 +62,11 @@ async def _decide(job: Job, submission: Submission, result: CheckResult, desk: D
             # Booked as given back already; the next round asks whether it was.
             return Wait()
         case Failed(code=code, message=message, charged=charged):
-            charged = job.held if charged is None else charged
+            charged = job.expected_charge if charged is None else charged
             code = "provider_failed" if code == LOST else code
             return _close(job, submission, charged, JobError(code=code, message=message, charged=charged > 0))
         case Cancelled(charged=charged):
-            charged = job.held if charged is None else charged
+            charged = job.expected_charge if charged is None else charged
             message = "The provider stopped this render."
             error = JobError(code="cancelled_at_provider", message=message, charged=charged > 0)
             return _close(job, submission, charged, error)
@@ -90,7 +90,7 @@ def _close(job: Job, submission: Submission, charged: Money, error: JobError) ->
 def _book(job: Job, submission: Submission, to: State, price: Money | None, changes: dict[str, object]) -> Move:
     theirs = {"provider_job_id": submission.provider_job_id, "attempt_id": submission.attempt_id, "next_at": None}
     fact = AttemptFact(attempt_id=submission.attempt_id, outcome=Outcome.ACCEPTED, ended=True, refund_expected=False)
-    settled = Settle(amount=job.held if price is None else price)
+    settled = Settle(amount=job.expected_charge if price is None else price)
     return Move(job=job, to=to, changes=changes | theirs, money=settled, attempt=fact)
 
 

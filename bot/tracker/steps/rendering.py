@@ -139,7 +139,7 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
             return _late(look) or wait
         case Succeeded(url=url, price=price, flagged=flagged):
             await _measure(look)
-            price = job.held if price is None else price
+            price = job.expected_charge if price is None else price
             changes = {"result_url": url, "flagged": flagged}
             details = {"charged": price.to_usd(), "flagged": flagged}
             return Move(
@@ -147,12 +147,12 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
                 attempt=_ended(job), taken=ids(wishes, WishKind.HINT),
             )  # fmt: skip
         case Failed(code=code, message=message, charged=charged):
-            charged = job.held if charged is None else charged
+            charged = job.expected_charge if charged is None else charged
             error = JobError(code=code, message=message, charged=charged > 0)
             end = _end(job, State.FAILED, error, charged, ids(wishes))
             return replace(end, attempt=_ended(job, refund_expected=True)) if result.refund_expected else end
         case Cancelled(charged=charged):
-            charged = job.held if charged is None else charged
+            charged = job.expected_charge if charged is None else charged
             asked = await desk.stores.wishes.cancel_requested(job.id)
             if asked:
                 return _end(job, State.CANCELLED, None, charged, ids(wishes))
@@ -221,7 +221,9 @@ def _unknown(look: _Look, reason: str) -> Next:
         return desk.retry(job, "The provider does not know this render at the moment; still asking.")
     if has_given_up(job.updated_at, desk.clock.now(), desk.times.unknown_within):
         message = f"The provider lost this render ({reason}). Its id there is {job.provider_job_id}."
-        return _end(job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.held, ())
+        return _end(
+            job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.expected_charge, ()
+        )
     return look.wait(look.pause())
 
 
@@ -231,7 +233,9 @@ def _late(look: _Look) -> Move | None:
     now = desk.clock.now()
     if has_given_up(job.state_since, now, desk.times.render_within):
         message = f"The provider never finished this render. Its id there is {job.provider_job_id}."
-        return _end(job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.held, ())
+        return _end(
+            job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.expected_charge, ()
+        )
     told = job.note or ""
     if has_given_up(job.state_since, now, slow_from(look.measured, desk.times)) and SLOW not in told:
         changes = {"note": f"{told} {SLOW}".strip(), "next_at": look.wait(look.pause()).until}

@@ -230,7 +230,10 @@ async def _throttled(attempt: _Attempt, error: Throttled, desk: Desk) -> Move:
 
 def _elsewhere(job: Job, other: Model, why: str, fact: AttemptFact) -> Move:
     note = f"{job.provider} refused ({why}); {other.provider} takes it, within the same price."
-    changes = {"provider": other.provider, "model": other.slug, "failed_over": True, "note": note, "attempt_id": None}
+    settings = job.settings
+    price = other.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
+    changes: dict[str, object] = {"provider": other.provider, "model": other.slug, "quote": price, "failed_over": True}
+    changes |= {"note": note, "attempt_id": None}
     return Move(job=job, to=State.QUEUED, changes=changes, attempt=fact)
 
 

@@ -106,5 +106,5 @@ def _lost(job: Job, reason: str, taken: tuple[int, ...]) -> Move:
 
 def _charged(job: Job, message: str, taken: tuple[int, ...]) -> Move:
     error = JobError(code="lost_at_provider", message=message, charged=True)
-    settled = Settle(amount=job.held)
+    settled = Settle(amount=job.expected_charge)
     return Move(job=job, to=State.FAILED, changes={"error": error}, money=settled, taken=taken)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 
 from adapters.http.answer import HttpAnswer, NoAnswer, TooLarge
 from adapters.http.guard import ForbiddenAddress, GuardedResolver, require_allowed
-from adapters.http.proxies import proxy_hosts
+from adapters.http.proxies import Proxy, proxy_for, proxy_hosts
 from adapters.http.tls import client_context
 from bot import __version__
 
@@ -44,7 +45,7 @@ class HttpClient:
     """
 
     def __init__(self) -> None:
-        self._pools: dict[bool, AiohttpTransport] = {}
+        self._pools: dict[tuple[bool, Proxy | None], AiohttpTransport] = {}
 
     async def ask(
         self,
@@ -61,7 +62,7 @@ class HttpClient:
     ) -> HttpAnswer:
         """One question and its whole answer; redirects are answers too. Raises `NoAnswer` and `ForbiddenAddress`."""
         request = httpx.Request(
-            method, url, headers=_headers(headers), json=json, params=params, files=files, extensions=_TIMEOUTS
+            method, _parsed(url), headers=_headers(headers), json=json, params=params, files=files, extensions=_TIMEOUTS
         )
         return await self._whole(request, home, deadline_s, limit_bytes)
 
@@ -113,27 +114,32 @@ class HttpClient:
         return HttpAnswer(response.status_code, _lowered(response.headers), bytes(body))
 
     def _pool(self, request: httpx.Request, home: str) -> AiohttpTransport:
-        is_home = require_allowed(str(request.url), home)
-        if is_home not in self._pools:
-            self._pools[is_home] = _make_pool(is_home=is_home)
-        return self._pools[is_home]
+        url = request.url
+        kind = require_allowed(str(url), home), proxy_for(url.host, url.port or 443) if url.scheme == "https" else None
+        if kind not in self._pools:
+            self._pools[kind] = _make_pool(*kind)
+        return self._pools[kind]
 
 
-def _make_pool(*, is_home: bool) -> AiohttpTransport:
+def _make_pool(is_home: bool, proxy: Proxy | None) -> AiohttpTransport:
     def open_session() -> aiohttp.ClientSession:
         resolver = None if is_home else GuardedResolver(trusted=proxy_hosts())
         connector = aiohttp.TCPConnector(
             ssl=client_context(), limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, resolver=resolver
         )
-        # `trust_env`: the operator's HTTPS proxy, as every other program on the machine uses it.
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True, read_bufsize=_PIECE
-        )
+        # Without `trust_env`: it would look for passwords in ~/.netrc, in a thread, at every request.
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_PIECE)
 
-    return AiohttpTransport(verify=client_context(), client=open_session)
+    return AiohttpTransport(
+        verify=client_context(), client=open_session, proxy=httpx.Proxy(proxy.url) if proxy is not None else None
+    )
 
 
 _TIMEOUTS: Final = {"timeout": {"connect": CONNECT_S, "read": READ_S, "pool": None, "write": None}}
+
+
+_parsed = lru_cache(4096)(httpx.URL)
+"""Polls ask the same addresses again and again, and reading one costs as much as sending it."""
 
 
 def _headers(headers: Mapping[str, str] | None) -> dict[str, str]:

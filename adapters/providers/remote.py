@@ -46,6 +46,7 @@ class RemoteApi:
         self._headers = dict(headers)
         self.title = title
         self.base_url = base_url
+        self._last_date = ""
         self.skew_s = 0.0
         """How far their clock is ahead of ours, by the last answer that said so."""
 
@@ -143,8 +144,12 @@ class RemoteApi:
         )
 
     def _note_skew(self, answer: HttpAnswer) -> None:
+        said = answer.headers.get("date", "")
+        if said == self._last_date:
+            return
+        self._last_date = said
         try:
-            theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+            theirs = parsedate_to_datetime(said)
         except (ValueError, TypeError, IndexError):
             return
         if theirs.tzinfo is None:

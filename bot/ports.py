@@ -202,10 +202,11 @@ class Engine(Protocol):
 class MediaStore(Protocol):
     """Content-addressed files: the id is the SHA-256 of the bytes."""
 
-    async def put(self, path: Path, kind: AssetKind, content_type: str) -> Asset:
+    async def put(self, path: Path, kind: AssetKind, content_type: str, *, consume: bool = False) -> Asset:
         """Copy a local file in, atomically and durably: when this returns, a power cut cannot lose it.
 
         Putting the same bytes twice is harmless. `DiskFull` when there is no room; then nothing is left behind.
+        `consume`: nobody else needs the file, which may be moved instead of copied, and be gone from `path`.
         """
         ...
 

@@ -27,7 +27,7 @@ from bot.jobs.model import Asset, AssetKind
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 STALE_AFTER_S = 24 * 3600
 """A half-written file this old belongs to a process that died; younger ones may be somebody's work in progress."""
 
@@ -37,7 +37,7 @@ _ID = re.compile(r"[0-9a-f]{64}")
 class _Shelf(Protocol):
     """Where the bytes lie. Everything here blocks; `FileNotFoundError` means the key is not there."""
 
-    def put(self, source: Path) -> tuple[str, int]: ...
+    def put(self, source: Path, *, consume: bool) -> tuple[str, int]: ...
 
     def local_path(self, key: str) -> Path | None: ...
 
@@ -58,13 +58,14 @@ class ObjectMediaStore:
         self.url = url
         self._shelf: _Shelf = _shelf_for(url)
 
-    async def put(self, path: Path, kind: AssetKind, content_type: str) -> Asset:
+    async def put(self, path: Path, kind: AssetKind, content_type: str, *, consume: bool = False) -> Asset:
         """Copy a local file in, atomically and durably: when this returns, a power cut cannot lose it.
 
         Putting the same bytes twice is harmless. `DiskFull` when there is no room; then nothing is left behind.
+        `consume`: nobody else needs the file, which may be moved instead of copied, and be gone from `path`.
         """
         with _no_room_is_disk_full():
-            asset_id, size = await asyncio.to_thread(self._shelf.put, path)
+            asset_id, size = await asyncio.to_thread(self._shelf.put, path, consume=consume)
         return Asset(id=asset_id, kind=kind, size_bytes=size, content_type=content_type)
 
     async def local_path(self, asset_id: str) -> Path | None:
@@ -87,7 +88,7 @@ class ObjectMediaStore:
             return await asyncio.to_thread(self._shelf.size, _key(asset_id))
 
     async def read(self, asset_id: str, *, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes `start` to `end` (exclusive), in pieces of about a mebibyte; what lies past the end is left out.
+        """The bytes `start` to `end` (exclusive), in pieces of a quarter of a mebibyte; what lies past the end is left out.
 
         `NotFound`, at the first piece, when it is gone. A file that is deleted meanwhile is still read to its end.
         """
@@ -123,8 +124,10 @@ class _Directory:
         self._durable: set[Path] = set()
         """Directories whose own entry this process has synced: each is synced once, not once a put."""
 
-    def put(self, source: Path) -> tuple[str, int]:
+    def put(self, source: Path, *, consume: bool) -> tuple[str, int]:
         self._prepare()
+        if consume and source.stat().st_dev == self._incoming.stat().st_dev:
+            return self._take(source)
         temporary = self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
             with source.open("rb", buffering=0) as file, temporary.open("xb", buffering=0) as out:
@@ -135,16 +138,30 @@ class _Directory:
                     _write_all(out.fileno(), buffer[:count])
                     size += count
                 os.fsync(out.fileno())
-            asset_id = digest.hexdigest()
-            target = self._root / _key(asset_id)
-            self._make_durable(target.parent)
-            # Also when it is there already: replacing it by the same bytes heals one that was damaged.
-            os.replace(temporary, target)
-            _sync_directory(target.parent)
+            self._name(temporary, digest.hexdigest())
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        return asset_id, size
+        return digest.hexdigest(), size
+
+    def _take(self, source: Path) -> tuple[str, int]:
+        """The file itself, synced and moved into its place: a clip is written once, not twice."""
+        with source.open("rb", buffering=0) as file:
+            digest, size = hashlib.sha256(), 0
+            buffer = memoryview(bytearray(CHUNK_BYTES))
+            while count := file.readinto(buffer):
+                digest.update(buffer[:count])
+                size += count
+            os.fsync(file.fileno())
+        self._name(source, digest.hexdigest())
+        return digest.hexdigest(), size
+
+    def _name(self, file: Path, asset_id: str) -> None:
+        target = self._root / _key(asset_id)
+        self._make_durable(target.parent)
+        # Also when it is there already: replacing it by the same bytes heals one that was damaged.
+        os.replace(file, target)
+        _sync_directory(target.parent)
 
     def local_path(self, key: str) -> Path | None:
         path = self._root / key
@@ -192,7 +209,7 @@ class _Bucket:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def put(self, source: Path) -> tuple[str, int]:
+    def put(self, source: Path, *, consume: bool) -> tuple[str, int]:
         import obstore
 
         with source.open("rb") as file:

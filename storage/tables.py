@@ -180,6 +180,7 @@ submissions = sa.Table(
         comment="booked as given back, not proven yet",
     ),
     sa.Index("ix_submissions_input_url", "input_url"),
+    sa.Index("ix_submissions_provider_job", "provider", "provider_job_id"),
     sa.Index("ix_submissions_provider_open", "provider", "ended_at"),
     sa.Index("ix_submissions_provider_started", "provider", "started_at"),
 )

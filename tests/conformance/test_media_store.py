@@ -20,7 +20,7 @@ from storage.media_store import CHUNK_BYTES, STALE_AFTER_S, ObjectMediaStore
 
 pytestmark = pytest.mark.asyncio
 
-BYTES = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"and a tail"
+BYTES = bytes(range(256)) * 12_288 + b"and a tail"  # 3 MiB: many pieces, and more than the small disks below
 NOBODYS = "0" * 64
 
 
@@ -69,6 +69,27 @@ async def test_it_is_a_media_store(store: ObjectMediaStore) -> None:
     """The class fits the protocol for the type checker."""
     fits: MediaStore = store
     assert fits is store
+
+
+async def test_a_file_nobody_else_needs_is_taken_whole(store: ObjectMediaStore, tmp_path: Path) -> None:
+    """Moved where that is possible; the same asset comes of it, also when its bytes were there already."""
+    copied = await put(store, a_file(tmp_path))
+
+    taken = await store.put(a_file(tmp_path), AssetKind.CLIP, "video/mp4", consume=True)
+
+    assert taken == copied
+    assert await joined(store.read(taken.id, start=0, end=len(BYTES))) == BYTES
+
+
+async def test_a_taken_file_is_not_written_twice(files: ObjectMediaStore, directory: Path, tmp_path: Path) -> None:
+    source = a_file(tmp_path)
+    inode = source.stat().st_ino
+
+    asset = await files.put(source, AssetKind.CLIP, "video/mp4", consume=True)
+
+    assert not source.exists()
+    assert [path.stat().st_ino for path in everything_in(directory)] == [inode]
+    assert await files.local_path(asset.id) == everything_in(directory)[0]
 
 
 async def test_what_was_put_is_named_by_its_bytes(store: ObjectMediaStore, tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ async def _copy(job: Job, desk: Desk) -> tuple[Clip, tuple[tuple[str, Asset], ..
         await desk.outside.call("fetcher.fetch", fetching, timeout_s=desk.times.transfer_timeout_s)
         facts = await desk.workshop.probe(file)
         await desk.workshop.poster(file, poster)
-        kept = await desk.media.put(file, AssetKind.CLIP, "video/mp4")
-        kept_poster = await desk.media.put(poster, AssetKind.POSTER, "image/jpeg")
+        kept = await desk.media.put(file, AssetKind.CLIP, "video/mp4", consume=True)
+        kept_poster = await desk.media.put(poster, AssetKind.POSTER, "image/jpeg", consume=True)
     measured = replace(kept, width=facts.width, height=facts.height, duration_s=facts.duration_s)
     clip = Clip(
         asset_id=kept.id,

@@ -129,6 +129,7 @@ def submission_from_row(row: RowMapping) -> Submission:
         lookups=row["lookups"],
         lookups_empty=row["lookups_empty"],
         likely_refused=row["likely_refused"],
+        refund_expected=row["refund_expected"],
     )
 
 

@@ -263,6 +263,8 @@ class Submission:
     """How many of them worked and found nothing."""
     likely_refused: bool = False
     """What answered stood before the provider and very likely let nothing through: one empty look-up proves it."""
+    refund_expected: bool = False
+    """Its render failed, and by the provider's rule is paid back; its books did not show that yet."""
 
 
 class EvidenceKind(StrEnum):

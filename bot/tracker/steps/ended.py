@@ -13,10 +13,12 @@ from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.ports import Cancelled, CheckResult, Failed, Rendering, Succeeded, Unknown
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
-from bot.tracker.retry import LONGEST_RETRY_AFTER
+from bot.tracker.retry import LONGEST_RETRY_AFTER, has_given_up
 from bot.tracker.schedule import next_poll
 from bot.tracker.steps.fetching import next_delivery
 
+REFUND_AFTER = timedelta(minutes=30)
+"""Whether a failed render was paid back is not asked in the minute after."""
 LOST = "lost_at_provider"
 """The error of jobs whose attempt is followed up although it was given up."""
 COMING_AFTER_ALL = "The provider had taken this after all; its clip is delivered when it is done, and it is charged."
@@ -43,6 +45,8 @@ async def _follow_up(job: Job, desk: Desk) -> Next:
     for submission in await desk.stores.submissions.loose_ends_of(job):
         provider = desk.providers.get(submission.provider)
         if provider is None or submission.provider_job_id is None:
+            continue
+        if submission.refund_expected and not has_given_up(job.state_since, desk.clock.now(), REFUND_AFTER):
             continue
         try:
             checking = provider.check(submission.provider_job_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 
 from adapters.http.answer import HttpAnswer, NoAnswer, TooLarge
 from adapters.http.guard import ForbiddenAddress, GuardedResolver, require_allowed
-from adapters.http.proxies import Proxy, proxy_for, proxy_hosts
+from adapters.http.proxies import Proxy, proxy_for
 from adapters.http.tls import client_context
 from bot import __version__
 
@@ -61,9 +61,7 @@ class HttpClient:
         limit_bytes: int = LARGEST_ANSWER,
     ) -> HttpAnswer:
         """One question and its whole answer; redirects are answers too. Raises `NoAnswer` and `ForbiddenAddress`."""
-        request = httpx.Request(
-            method, _parsed(url), headers=_headers(headers), json=json, params=params, files=files, extensions=_TIMEOUTS
-        )
+        request = _request(method, url, headers=_headers(headers), json=json, params=params, files=files)
         return await self._whole(request, home, deadline_s, limit_bytes)
 
     async def put_file(
@@ -72,24 +70,26 @@ class HttpClient:
         """Send a local file as the body of a PUT, from the disk, with exactly these headers and its length."""
         size = str((await asyncio.to_thread(source.stat)).st_size)
         complete = {"User-Agent": USER_AGENT, **headers, "Content-Length": size}
-        request = httpx.Request("PUT", url, headers=complete, content=_pieces(source), extensions=_TIMEOUTS)
+        request = _request("PUT", url, headers=complete, content=_pieces(source))
         return await self._whole(request, home, deadline_s, LARGEST_ANSWER)
 
     @asynccontextmanager
     async def stream(
         self, url: str, *, home: str, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """A GET whose body the caller reads, and bounds, by itself. Raises `NoAnswer` and `ForbiddenAddress`."""
-        request = httpx.Request("GET", url, headers=_headers(headers), extensions=_TIMEOUTS)
+        """A GET whose body the caller reads, and bounds, by itself. Raises `NoAnswer` and `ForbiddenAddress`.
+
+        What the caller raises within (its disk is full) passes as it is.
+        """
+        request = _request("GET", url, headers=_headers(headers))
         with _as_no_answer():
             response = await self._pool(request, home).handle_async_request(request)
-            if isinstance(response.stream, AiohttpResponseStream):
-                # Large pieces: a clip in pieces of 16 KiB costs three times the CPU.
-                response.stream.CHUNK_SIZE = _PIECE
-            try:
-                yield response
-            finally:
-                await response.aclose()
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream)
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     async def aclose(self) -> None:
         """Close every connection; used again, it opens new ones."""
@@ -123,12 +123,19 @@ class HttpClient:
 
 def _make_pool(is_home: bool, proxy: Proxy | None) -> AiohttpTransport:
     def open_session() -> aiohttp.ClientSession:
-        resolver = None if is_home else GuardedResolver(trusted=proxy_hosts())
+        # Through a proxy only its own name is resolved here, and that is the operator's word.
+        resolver = None if is_home or proxy is not None else GuardedResolver()
         connector = aiohttp.TCPConnector(
             ssl=client_context(), limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, resolver=resolver
         )
         # Without `trust_env`: it would look for passwords in ~/.netrc, in a thread, at every request.
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_PIECE)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_PIECE,
+            # A signed upload is refused for a header that its address does not know.
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
 
     return AiohttpTransport(
         verify=client_context(), client=open_session, proxy=httpx.Proxy(proxy.url) if proxy is not None else None
@@ -142,12 +149,47 @@ _parsed = lru_cache(4096)(httpx.URL)
 """Polls ask the same addresses again and again, and reading one costs as much as sending it."""
 
 
+def _request(method: str, url: str, *, headers: Mapping[str, str], **more: Any) -> httpx.Request:
+    """`ForbiddenAddress` for an address that is none, `NoAnswer` for a header that cannot be sent."""
+    try:
+        return httpx.Request(method, _parsed(url), headers=_once(headers), extensions=_TIMEOUTS, **more)
+    except httpx.InvalidURL as error:
+        raise ForbiddenAddress("The address cannot be read.") from error
+    except ValueError as error:
+        raise NoAnswer("the request cannot be written") from error
+
+
+def _once(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every header once, however its name is written: the last one counts."""
+    return list({name.lower(): (name, value) for name, value in headers.items()}.values())
+
+
 def _headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    return {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate", **(headers or {})}
+    return {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate", **(headers or {})}
 
 
 def _lowered(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+    return {name.lower(): value for name, value in headers.multi_items()}
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body as it comes; what breaks it is `NoAnswer`."""
+
+    def __init__(self, inner: httpx.AsyncByteStream) -> None:
+        if isinstance(inner, AiohttpResponseStream):
+            # Large pieces: a clip in pieces of 16 KiB costs three times the CPU.
+            inner.CHUNK_SIZE = _PIECE
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_no_answer():
+            async for piece in self._inner:
+                yield piece
+
+    async def aclose(self) -> None:
+        # A connection that does not close politely is closed all the same.
+        with suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
+            await self._inner.aclose()
 
 
 async def _pieces(source: Path) -> AsyncIterator[bytes]:
@@ -163,12 +205,16 @@ class _as_no_answer:  # noqa: N801  reads as what it does: a context manager wit
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        match error:
+        # httpx-aiohttp calls a refused connection and a hang-up timeouts; what it was made from says which it was.
+        cause = error.__cause__ if isinstance(error, httpx.HTTPError) else None
+        match cause or error:
             case None | NoAnswer() | ForbiddenAddress():
                 return
             case TimeoutError() | httpx.TimeoutException():
                 raise NoAnswer("no answer in time") from error
-            case httpx.ConnectError():
+            case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | aiohttp.InvalidURL():
                 raise NoAnswer("the connection could not be opened") from error
             case httpx.HTTPError() | aiohttp.ClientError() | OSError() | EOFError():
                 raise NoAnswer("the connection broke off") from error
+            case ValueError():
+                raise NoAnswer("the request cannot be written") from error

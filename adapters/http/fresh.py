@@ -13,13 +13,13 @@ import contextlib
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import h11
 
 from adapters.http.answer import HttpAnswer, NoAnswer, TooLarge
-from adapters.http.guard import origin
+from adapters.http.guard import ForbiddenAddress, origin
 from adapters.http.proxies import Proxy, proxy_for
 from adapters.http.tls import client_context
 from bot.errors import NotSent
@@ -32,10 +32,24 @@ LARGEST_ANSWER: Final = 1_000_000
 _PIECE: Final = 65_536
 
 
+class _Reader(asyncio.StreamReader):
+    """Remembers whether anything was heard: bytes, or the end."""
+
+    heard = False
+
+    def feed_data(self, data: Any) -> None:
+        self.heard = True
+        super().feed_data(data)
+
+    def feed_eof(self) -> None:
+        self.heard = True
+        super().feed_eof()
+
+
 class FreshConnection:
     """An open connection over which nothing was sent yet; good for one request."""
 
-    def __init__(self, url: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, url: str, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self._url = url
         self._reader = reader
         self._writer = writer
@@ -47,15 +61,19 @@ class FreshConnection:
         """Send the request and read the whole answer.
 
         `target` is path and query; unset it is that of the address the connection was opened for. Raises `NotSent`
-        when the other side has hung up before the first byte, and `NoAnswer` for everything that happens after it.
+        when the request cannot be written down, or the other side has hung up or spoken before the first byte, and
+        `NoAnswer` for everything that happens after it.
         """
         if self._used:
             raise RuntimeError("a fresh connection is good for one request")
         self._used = True
         protocol = h11.Connection(our_role=h11.CLIENT)
-        request = _bytes_of(protocol, self._url, method, headers, body, target)
-        transport = self._writer.transport
-        if self._reader.at_eof() or self._reader.exception() is not None or transport.is_closing():
+        try:
+            request = _bytes_of(protocol, self._url, method, headers, body, target)
+        except (h11.LocalProtocolError, ValueError) as error:
+            raise NotSent("The request holds what cannot be sent, in its address or a header.") from error
+        # Whoever speaks before he is asked (a balancer's 408) is about to hang up, and his words would be no answer.
+        if self._reader.heard or self._reader.exception() is not None or self._writer.transport.is_closing():
             raise NotSent("The connection was closed before anything was sent.")
         # From here on it may have been ordered: whatever goes wrong is `NoAnswer`, and nothing is tried again.
         self._writer.write(request)
@@ -100,7 +118,7 @@ async def open_fresh(url: str) -> AsyncIterator[FreshConnection]:
             reader, writer = await _connect(url)
     except TimeoutError as error:
         raise NotSent("The connection could not be opened in time.") from error
-    except (OSError, EOFError, ValueError, h11.RemoteProtocolError) as error:
+    except (OSError, EOFError, ValueError, ForbiddenAddress, h11.ProtocolError) as error:
         # Covers DNS, TCP, TLS and certificates: ssl.SSLError is an OSError.
         raise NotSent(f"The connection could not be opened ({_reason(error)}).") from error
     try:
@@ -110,16 +128,17 @@ async def open_fresh(url: str) -> AsyncIterator[FreshConnection]:
         writer.transport.abort()
 
 
-async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(url: str) -> tuple[_Reader, asyncio.StreamWriter]:
     host, port = origin(url)
     if urlsplit(url).scheme != "https":
-        return await asyncio.open_connection(host, port)
+        return await _open(host, port)
     proxy = proxy_for(host, port)
     if proxy is None:
-        return await asyncio.open_connection(host, port, ssl=client_context(), server_hostname=host)
-    reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        return await _open(host, port, ssl=client_context(), server_hostname=host)
+    reader, writer = await _open(proxy.host, proxy.port)
     try:
-        await _ask_for_tunnel(reader, writer, f"{host}:{port}", proxy)
+        await _ask_for_tunnel(reader, writer, f"{_bracketed(host)}:{port}", proxy)
+        reader.heard = False
         await writer.start_tls(client_context(), server_hostname=host)
     except BaseException:
         writer.transport.abort()
@@ -127,9 +146,16 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     return reader, writer
 
 
-async def _ask_for_tunnel(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authority: str, proxy: Proxy
-) -> None:
+async def _open(host: str, port: int, **tls: Any) -> tuple[_Reader, asyncio.StreamWriter]:
+    """`asyncio.open_connection`, with a reader of ours."""
+    loop = asyncio.get_running_loop()
+    reader = _Reader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, host, port, **tls)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+async def _ask_for_tunnel(reader: _Reader, writer: asyncio.StreamWriter, authority: str, proxy: Proxy) -> None:
     protocol = h11.Connection(our_role=h11.CLIENT)
     headers = [("Host", authority)]
     if proxy.authorization is not None:
@@ -154,8 +180,9 @@ def _bytes_of(
     parts = urlsplit(url)
     if target is None:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host, _port = origin(url)
     always = {
-        "Host": parts.netloc.rpartition("@")[2],
+        "Host": _bracketed(host) + (f":{parts.port}" if parts.port is not None else ""),
         "Accept-Encoding": "identity",
         "Connection": "close",
         "Content-Length": str(len(body)),
@@ -163,6 +190,10 @@ def _bytes_of(
     request = h11.Request(method=method, target=target, headers=list((always | dict(headers)).items()))
     pieces = (protocol.send(request), protocol.send(h11.Data(data=body)), protocol.send(h11.EndOfMessage()))
     return b"".join(piece for piece in pieces if piece)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

@@ -7,12 +7,21 @@ check and the connection gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
+import httpx
 from aiohttp import abc, resolver
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC_EITHER = tuple(
+    ipaddress.ip_network(each)
+    # Protocol assignments, the relay of 6to4, two newer documentation ranges; Python's own list has them in part.
+    for each in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "64:ff9b:1::/48")
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NUMBER = re.compile(r"\d+|0x[\da-f]*", re.ASCII)
+"""The last part of a host that is an IPv4 address, in whatever way it is written (WHATWG URL, "ends in a number")."""
 
 
 class ForbiddenAddress(Exception):
@@ -33,19 +42,23 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
+    if any(ip in network for network in _NOT_PUBLIC_EITHER if network.version == ip.version):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def origin(url: str) -> tuple[str, int]:
-    """Host in lower case and port. `ForbiddenAddress` when the address is none."""
+    """Host, in lower case and as it is written in DNS, and port. `ForbiddenAddress` when the address is none."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
+        if host and not host.isascii():
+            host = httpx.URL(url).raw_host.decode()
+    except (ValueError, httpx.InvalidURL) as error:
         raise ForbiddenAddress("The address cannot be read.") from error
     if not host or parts.scheme not in _DEFAULT_PORTS:
         raise ForbiddenAddress("Only http and https addresses can be used.")
-    return host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme]
+    return host.lower().rstrip("."), _DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
 def require_allowed(url: str, home: str) -> bool:
@@ -62,7 +75,8 @@ def require_allowed(url: str, home: str) -> bool:
     if parts.username or parts.password:
         raise ForbiddenAddress("Addresses with a user name cannot be used.")
     host, _port = origin(url)
-    if _is_ip(host) and not is_public(host):
+    # Also `2130706433`, `0x7f.1`, `127.1`: not addresses to us, but some part of the system reads them as one.
+    if (_is_ip(host) or _NUMBER.fullmatch(host.rpartition(".")[2])) and not is_public(host):
         raise ForbiddenAddress("The address is not on the public internet.")
     return False
 
@@ -78,16 +92,12 @@ def _is_ip(host: str) -> bool:
 class GuardedResolver(abc.AbstractResolver):
     """Resolves names, and forgets every address that is not public."""
 
-    def __init__(self, inner: abc.AbstractResolver | None = None, trusted: frozenset[str] = frozenset()) -> None:
-        """`trusted` are host names an operator configured (an HTTPS proxy), wherever they lie."""
+    def __init__(self, inner: abc.AbstractResolver | None = None) -> None:
         self._inner = inner or resolver.ThreadedResolver()
-        self._trusted = trusted
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[abc.ResolveResult]:
         """The public addresses of a name; `OSError` when there is none."""
         found = await self._inner.resolve(host, port, family)  # type: ignore[arg-type]  # aiohttp passes an int too
-        if host.lower().rstrip(".") in self._trusted:
-            return found
         allowed = [each for each in found if is_public(each["host"])]
         if not allowed:
             raise OSError(None, "the name does not lead to the public internet")

@@ -39,6 +39,8 @@ class SignedLinks:
         self._keys = keys
         self._clock = clock
         self._public_url = public_url.rstrip("/")
+        self.is_https = public_url.startswith("https://")
+        """Providers take no other links."""
 
     def link(self, asset: Asset, *, attempt_id: str, lives: timedelta) -> HostedInput:
         """An address that answers GET and HEAD with the asset for as long as `lives`, of this attempt alone.

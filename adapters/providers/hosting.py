@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from adapters.http.guard import ForbiddenAddress, require_allowed
 from adapters.media.hosting import SignedLinks
 from bot.errors import ProviderUnavailable
 from bot.ids import new_id
@@ -38,17 +39,33 @@ class Hosting:
 
     def __init__(
         self,
+        home: str,
         uploaders: tuple[Uploader, ...],
         locate: Callable[[str], Awaitable[Path]],
         links: SignedLinks | None,
     ) -> None:
-        """`uploaders` are tried in order; then our own address, where there is one. Without any, only our own."""
+        """`uploaders` are tried in order; then our own address, where there is one. Without any, only our own.
+
+        `home` is the provider's configured address: only there may an input lie that is not public.
+        """
+        self._home = home
         self._uploaders = uploaders
         self._locate = locate
         self._links = links
 
     async def host(self, asset: Asset) -> HostedInput:
-        """A new address, for one attempt. `NotFound` when the file is gone; `ProviderUnavailable` for passing reasons."""
+        """A new address, for one attempt; public https, or at the provider's own host and port. Never anything else.
+
+        `NotFound` when the file is gone; `ProviderUnavailable` for passing reasons.
+        """
+        hosted = await self._host(asset)
+        try:
+            require_allowed(hosted.url, self._home)
+        except ForbiddenAddress as error:
+            raise ProviderUnavailable(f"The picture's address may not be handed over: {error}") from error
+        return hosted
+
+    async def _host(self, asset: Asset) -> HostedInput:
         path = await self._locate(asset.id)
         problem: ProviderUnavailable | None = None
         for uploader in self._uploaders:

@@ -7,6 +7,7 @@ anything of the call is believed. What is believed is written down in one transa
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 from typing import Any
 
@@ -106,7 +107,10 @@ async def _verified(
     if isinstance(sender, LearnsWebhookSecret):
         learning = sender.learn_webhook_secret()
         await service.desk.outside.call("provider.learn_webhook_secret", learning, timeout_s=LEARN_WITHIN_S)
-    return sender.read_webhook(headers, body, attempt_id=submission.attempt_id)
+    if "attempt_id" in inspect.signature(sender.read_webhook).parameters:
+        return sender.read_webhook(headers, body, attempt_id=submission.attempt_id)
+    # A provider of another package may prove itself without it: the protocol's first form had no such parameter.
+    return sender.read_webhook(headers, body)
 
 
 async def _receive(service: Service, submission: Submission, event: ProviderEvent) -> JSONResponse:

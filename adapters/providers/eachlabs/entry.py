@@ -21,9 +21,9 @@ def build(context: ProviderContext) -> EachlabsProvider | None:
     own = context.settings.eachlabs
     if own.api_key is None:
         return None
-    if own.upload == "own" and context.links is None:
+    if own.upload == "own" and (context.links is None or not context.links.is_https):
         raise ConfigurationError(
-            "REELBOT_EACHLABS__UPLOAD=own needs REELBOT_WEB__PUBLIC_URL, where Eachlabs can reach us."
+            "REELBOT_EACHLABS__UPLOAD=own needs an https:// REELBOT_WEB__PUBLIC_URL, where Eachlabs can reach us."
         )
     key = own.api_key.get_secret_value()
     api = RemoteApi(
@@ -39,7 +39,7 @@ def build(context: ProviderContext) -> EachlabsProvider | None:
         read_models("eachlabs", CATALOGUE, extra=own.catalogue, chosen=own.model),
         Capacity(max_concurrent=own.max_concurrent, creates_per_minute=own.creates_per_minute, creates_at_once=2),
         context.clock,
-        Hosting(uploaders, context.locate, None if own.upload == "presign" else context.links),
+        Hosting(own.base_url, uploaders, context.locate, None if own.upload == "presign" else context.links),
         context.known_ids,
         context.keys,
         webhook_secret=own.webhook_secret.get_secret_value() if own.webhook_secret else None,

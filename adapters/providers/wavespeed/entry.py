@@ -21,9 +21,9 @@ def build(context: ProviderContext) -> WaveSpeedProvider | None:
     own = context.settings.wavespeed
     if own.api_key is None:
         return None
-    if own.upload == "own" and context.links is None:
+    if own.upload == "own" and (context.links is None or not context.links.is_https):
         raise ConfigurationError(
-            "REELBOT_WAVESPEED__UPLOAD=own needs REELBOT_WEB__PUBLIC_URL, where WaveSpeed can reach us."
+            "REELBOT_WAVESPEED__UPLOAD=own needs an https:// REELBOT_WEB__PUBLIC_URL, where WaveSpeed can reach us."
         )
     api = RemoteApi(
         context.http,
@@ -43,7 +43,12 @@ def build(context: ProviderContext) -> WaveSpeedProvider | None:
         read_models("wavespeed", CATALOGUE, extra=own.catalogue, chosen=own.model),
         Capacity(max_concurrent=own.max_concurrent, creates_per_minute=own.creates_per_minute, creates_at_once=2),
         context.clock,
-        Hosting(ways[own.upload], context.locate, None if own.upload in ("uploads", "binary") else context.links),
+        Hosting(
+            own.base_url,
+            ways[own.upload],
+            context.locate,
+            None if own.upload in ("uploads", "binary") else context.links,
+        ),
         context.known_ids,
         webhook_secret=own.webhook_secret.get_secret_value() if own.webhook_secret else None,
         quote_path=own.quote_path,

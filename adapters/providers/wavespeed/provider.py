@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -50,6 +51,7 @@ from bot.ports import (
 log = structlog.get_logger(__name__)
 
 PAGE: Final = 100
+SECRET_GOOD_S: Final = 3600.0
 MOST_PAGES: Final = 10
 BEFORE_START: Final = timedelta(seconds=5)
 AFTER_START: Final = timedelta(seconds=180)
@@ -80,6 +82,7 @@ class WaveSpeedProvider:
         self._hosting = hosting
         self._known_ids = known_ids
         self._webhook_secret = webhook_secret
+        self._secret_good_until = math.inf if webhook_secret is not None else 0.0
         self._quote_paths = {"auto": ["price", "pricing"], "table": []}.get(quote_path, [quote_path])
         self._billing = billing.Billing(api)
         self._no_video = NoVideoYet(clock)
@@ -175,9 +178,21 @@ class WaveSpeedProvider:
         return None
 
     async def learn_webhook_secret(self) -> None:
-        """Ask for what they sign webhooks with, unless the settings say it or it is known already."""
-        if self._webhook_secret is not None:
+        """Ask for what they sign webhooks with, unless the settings say it or it was asked for within the hour.
+
+        It may be changed at their page: what is known is asked for again, and kept when they do not answer.
+        """
+        now = self._clock.monotonic()
+        if self._webhook_secret is not None and now < self._secret_good_until:
             return
+        try:
+            self._webhook_secret = await self._ask_for_secret()
+        except ProviderUnavailable:
+            if self._webhook_secret is None:
+                raise
+        self._secret_good_until = now + SECRET_GOOD_S
+
+    async def _ask_for_secret(self) -> str:
         found = await self.api.ask_object("GET", f"{self.api.base_url}/api/v3/webhook/secret")
         data = found.get("data", found)
         secret = data if isinstance(data, str) else None
@@ -187,7 +202,7 @@ class WaveSpeedProvider:
             )
         if not secret:
             raise ProviderUnavailable("WaveSpeed did not say what it signs its webhooks with.")
-        self._webhook_secret = secret
+        return secret
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
         """See `bot.ports.Provider.read_webhook`; refuses everything while the secret is not known."""

@@ -15,8 +15,8 @@ setup:  ## make .venv so that .venv/bin/reelbot exists
 dev:
 	@tools/prepare.sh dev
 
-demo: setup  ## render a sample clip, then serve the studio (ONCE=1: stop after the clip)
-	@REELBOT_DATA_DIR="$${REELBOT_DATA_DIR:-$(DEMO_DATA_DIR)}" $(BIN)/reelbot demo $(if $(ONCE),--once)
+demo: setup  ## render a sample clip, then serve the studio (ONCE=1: stop after it; EMULATE=wavespeed|eachlabs)
+	@REELBOT_DATA_DIR="$${REELBOT_DATA_DIR:-$(DEMO_DATA_DIR)}" $(BIN)/reelbot demo $(if $(ONCE),--once) $(if $(EMULATE),--emulate $(EMULATE))
 
 test: dev  ## lint, import contracts, types and every test (ARGS=… for pytest)
 	@tests/run.sh $(ARGS)

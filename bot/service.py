@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.cards.messages import eta_line
+from bot.cards.messages import eta_line, resting_line
 from bot.errors import BadInput
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
@@ -78,6 +78,9 @@ class Service:
         eta_at = None
         if job.state is State.RENDERING:
             eta_at = eta(job.state_since, await self.desk.measured(job), self.desk.clock.now())
+        if job.state is State.QUEUED and job.note is None:
+            waits_for = resting_line(await self.stores.health.load(job.provider))
+            job = replace(job, note=waits_for or None)
         return job_as_json(
             job,
             deliveries=deliveries,

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.cards.card import card
-from bot.cards.messages import eta_line
+from bot.cards.messages import eta_line, resting_line
 from bot.jobs.model import OPERATORS_OWN, Job
 from bot.jobs.states import State
 from bot.ports import MessageRef
@@ -30,6 +30,8 @@ REDRAW_AFTER = timedelta(seconds=15)
 REDRAWS = 4
 """An estimate stands for this part of the time it names."""
 SHORTEST = timedelta(seconds=1)
+LEAST_REST = timedelta(seconds=5)
+"""A card that says when a provider is tried again is looked at anew no sooner."""
 LOOK_EVERY_S = 5.0
 """How soon a card that must be drawn before the others is noticed."""
 
@@ -106,6 +108,11 @@ class CardBoard:
             said = eta_line(job, measured, desk.typical_s(job), desk.clock.now())
             if said and (pause := _stands_for(job, measured, desk.clock.now())):
                 self._draw_again(job.id, pause)
+        elif job.state is State.QUEUED and job.note is None:
+            health = await desk.stores.health.load(job.provider)
+            said = resting_line(health)
+            if health.open_until is not None:
+                self._draw_again(job.id, max(health.open_until - desk.clock.now(), LEAST_REST))
         platform = job.requester.platform
         at = MessageRef(platform=platform, reference=known[0]) if known else None
         showing = desk.couriers[platform].show(card(job, queue_position=position, eta=said), at)
@@ -143,7 +150,7 @@ class CardBoard:
 
     async def _redraw_card(self, job_id: str) -> None:
         job = await self._desk.stores.jobs.load(job_id)
-        if job is None or job.state is not State.RENDERING or job_id in self._drawing:
+        if job is None or job.state not in (State.RENDERING, State.QUEUED) or job_id in self._drawing:
             return  # what is being drawn just now says it anew, and may know of a later state
         self._outdated.add(job_id)
         self.changed(job)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.jobs.model import Job
 from bot.jobs.states import State
+from bot.tracker.breaker import Health
 from bot.tracker.render_times import Measured, eta
 
 HEADLINES = {
@@ -40,6 +41,15 @@ def price_line(job: Job) -> str:
     if job.state in (State.FAILED, State.CANCELLED):
         return "Nothing was charged."
     return ""
+
+
+def resting_line(health: Health) -> str:
+    """Why jobs wait in line at a provider that takes none now; empty when it does."""
+    if health.paused:
+        return f"{health.provider} is paused by an operator; what waits is kept."
+    if health.open_until is None:
+        return ""
+    return f"{health.provider} is not taking orders; trying again at {health.open_until:%H:%M} UTC."
 
 
 def eta_line(job: Job, measured: Measured, typical_s: float | None, now: datetime) -> str:

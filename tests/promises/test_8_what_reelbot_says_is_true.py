@@ -17,6 +17,7 @@ from bot.jobs.model import Job
 from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.ports import CheckResult, Failed, Rendering
+from bot.tracker.breaker import LONGEST_REST
 from bot.tracker.render_times import Measured
 from tests.factories import NOON, a_job
 from tests.house import OPERATOR, House, a_house
@@ -215,7 +216,7 @@ async def test_an_estimate_on_a_card_is_drawn_again_before_it_is_no_longer_true(
         for _ in range(75):
             drawn = len(house.courier.cards)
             await house.clock.advance(1)
-            await until(lambda: not house.app.board._drawing)
+            await until(lambda: _rests(house))
             assert len(house.courier.cards) - drawn <= 1
 
         lines = shown(house)
@@ -224,6 +225,13 @@ async def test_an_estimate_on_a_card_is_drawn_again_before_it_is_no_longer_true(
         assert lines[-1] == "Longer than 9 of 10 renders; still going."
         assert 4 <= len(lines) <= 7
         assert await house.load(job) == before
+
+
+def _rests(house: House) -> bool:
+    """The board has drawn what was due, and sleeps until the next estimate grows old."""
+    board = house.app.board
+    asleep = house.clock.sleepers > 0 or board._redrawing is None or board._redrawing.done()
+    return asleep and not board._drawing
 
 
 async def test_after_a_restart_the_card_does_not_keep_an_old_estimate(tmp_path: Path) -> None:
@@ -245,3 +253,26 @@ async def test_after_a_restart_the_card_does_not_keep_an_old_estimate(tmp_path: 
         await board.settle()
 
         assert shown(house)[1].startswith("About 20 s to go")
+
+
+async def test_a_job_that_waits_for_a_resting_provider_says_so(tmp_path: Path) -> None:
+    """Until when, and no longer than that; and a pause is called a pause."""
+    async with a_house(tmp_path) as house:
+        await _rest_and_tell(house)
+
+
+async def _rest_and_tell(house: House) -> None:
+    job = await house.ask()
+    now = house.clock.now()
+    await house.app.stores.health.change("judge", lambda known: known.after_account_refusal(now, "the key"))
+    await house.step(job)
+
+    told = (await house.app.service.describe(await house.load(job)))["note"]
+    assert told == f"judge is not taking orders; trying again at {now + LONGEST_REST:%H:%M} UTC."
+    await house.app.board.settle()
+    assert told in house.courier.cards[-1].lines
+
+    await house.app.stores.health.change("judge", lambda known: known.after_success())
+    assert (await house.app.service.describe(await house.load(job)))["note"] is None
+    await house.app.stores.health.pause("judge", "cli:local")
+    assert "paused" in str((await house.app.service.describe(await house.load(job)))["note"])

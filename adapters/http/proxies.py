@@ -30,7 +30,7 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     A proxy that is none of plain http, or cannot be read, counts as none: it is not there for us.
     """
     proxies = getproxies_environment()
-    named = proxies.get("https") or proxies.get("all")
+    named = (proxies.get("https") or proxies.get("all") or "").strip()
     if not named or proxy_bypass_environment(f"{host}:{port}", proxies):
         return None
     url = named if "://" in named else f"http://{named}"

@@ -15,7 +15,8 @@ from typing import Any, Final
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from httpx_aiohttp.transport import AiohttpResponseStream
+from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
+from yarl import URL
 
 from adapters.http.answer import HttpAnswer, NoAnswer, TooLarge
 from adapters.http.guard import ForbiddenAddress, GuardedResolver, require_allowed
@@ -45,7 +46,7 @@ class HttpClient:
     """
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[bool, Proxy | None], AiohttpTransport] = {}
+        self._pools: dict[tuple[bool, Proxy | None], _Pool] = {}
 
     async def ask(
         self,
@@ -113,18 +114,51 @@ class HttpClient:
                     await response.aclose()
         return HttpAnswer(response.status_code, _lowered(response.headers), bytes(body))
 
-    def _pool(self, request: httpx.Request, home: str) -> AiohttpTransport:
+    def _pool(self, request: httpx.Request, home: str) -> _Pool:
         url = request.url
-        kind = require_allowed(str(url), home), proxy_for(url.host, url.port or 443) if url.scheme == "https" else None
-        if kind not in self._pools:
-            self._pools[kind] = _make_pool(*kind)
-        return self._pools[kind]
+        is_home = require_allowed(str(url), home)
+        proxy = proxy_for(url.host, url.port or 443) if url.scheme == "https" else None
+        if (is_home, proxy) not in self._pools:
+            self._pools[is_home, proxy] = _Pool(is_home=is_home, proxy=proxy)
+        return self._pools[is_home, proxy]
 
 
-def _make_pool(is_home: bool, proxy: Proxy | None) -> AiohttpTransport:
-    def open_session() -> aiohttp.ClientSession:
+class _Pool(AiohttpTransport):
+    """httpx's requests on aiohttp's sockets. An address leaves as it was written: a signature may cover its spelling."""
+
+    def __init__(self, *, is_home: bool, proxy: Proxy | None) -> None:
+        super().__init__(verify=client_context(), client=self._open)
+        self._is_home = is_home
+        self._via = proxy
+        self._via_headers = {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        body: bytes | httpx.SyncByteStream | httpx.AsyncByteStream | None
+        try:
+            body = request.content or None
+        except httpx.RequestNotRead:
+            body = request.stream
+        limits = request.extensions["timeout"]
+        with map_aiohttp_exceptions():
+            response = await self.client.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers,
+                data=body,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=limits["connect"], sock_read=limits["read"]),
+                proxy=self._via.url if self._via else None,
+                proxy_headers=self._via_headers,
+            )
+        stream = AiohttpResponseStream(response)
+        return httpx.Response(response.status, headers=response.raw_headers, stream=stream, request=request)
+
+    def _open(self) -> aiohttp.ClientSession:
         # Through a proxy only its own name is resolved here, and that is the operator's word.
-        resolver = None if is_home or proxy is not None else GuardedResolver()
+        resolver = None if self._is_home or self._via is not None else GuardedResolver()
         connector = aiohttp.TCPConnector(
             ssl=client_context(), limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, resolver=resolver
         )
@@ -136,10 +170,6 @@ def _make_pool(is_home: bool, proxy: Proxy | None) -> AiohttpTransport:
             # A signed upload is refused for a header that its address does not know.
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
-
-    return AiohttpTransport(
-        verify=client_context(), client=open_session, proxy=httpx.Proxy(proxy.url) if proxy is not None else None
-    )
 
 
 _TIMEOUTS: Final = {"timeout": {"connect": CONNECT_S, "read": READ_S, "pool": None, "write": None}}
@@ -206,8 +236,7 @@ class _as_no_answer:  # noqa: N801  reads as what it does: a context manager wit
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         # httpx-aiohttp calls a refused connection and a hang-up timeouts; what it was made from says which it was.
-        cause = error.__cause__ if isinstance(error, httpx.HTTPError) else None
-        match cause or error:
+        match error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error:
             case None | NoAnswer() | ForbiddenAddress():
                 return
             case TimeoutError() | httpx.TimeoutException():

@@ -17,10 +17,13 @@ class Proxy:
 
     host: str
     port: int
-    url: str = field(repr=False)
-    """As the environment names it, with its credentials."""
     authorization: str | None = field(default=None, repr=False)
     """Value of `Proxy-Authorization`."""
+
+    @property
+    def url(self) -> str:
+        """Its address, without credentials."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
 @cache
@@ -33,9 +36,8 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     named = (proxies.get("https") or proxies.get("all") or "").strip()
     if not named or proxy_bypass_environment(f"{host}:{port}", proxies):
         return None
-    url = named if "://" in named else f"http://{named}"
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(named if "://" in named else f"http://{named}")
         name, port = parts.hostname, parts.port or _DEFAULT_PORT
     except ValueError:
         return None
@@ -45,4 +47,4 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = f"Basic {b64encode(pair.encode()).decode()}"
-    return Proxy(host=name, port=port, url=url, authorization=authorization)
+    return Proxy(host=name, port=port, authorization=authorization)

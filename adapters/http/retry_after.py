@@ -1,4 +1,4 @@
-"""`Retry-After`: seconds or a date (RFC 9110 §10.2.3), and rubbish, which counts as not said."""
+"""`Retry-After`: seconds or a date (RFC 9110 §10.2.3), and rubbish, which counts as not said. And dates as such."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     if not said:
         return None
     if said.isascii() and said.isdigit():
-        return min(float(said[:10]), LONGEST_S)
+        return min(float(said), LONGEST_S)
+    moment = http_date(said)
+    return None if moment is None else min(max((moment - now).total_seconds(), 0.0), LONGEST_S)
+
+
+def http_date(said: str) -> datetime | None:
+    """A moment as HTTP writes it; `None` for anything else. Without a zone it is UTC."""
     try:
         moment = parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), LONGEST_S)
+    except (ValueError, TypeError, LookupError, OverflowError):
+        return None  # it is an open question how many ways the standard library has of giving up
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

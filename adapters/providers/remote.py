@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +14,7 @@ from adapters.http.answer import HttpAnswer, NoAnswer
 from adapters.http.client import HttpClient
 from adapters.http.fresh import open_fresh
 from adapters.http.guard import ForbiddenAddress, origin
-from adapters.http.retry_after import retry_after_s
+from adapters.http.retry_after import http_date, retry_after_s
 from bot.errors import KeyRefused, ProviderUnavailable, Refused, Throttled, Unconfirmed
 from bot.money.amount import Money
 from bot.ports import Clock
@@ -23,6 +22,8 @@ from bot.ports import Clock
 AMBIGUOUS: Final = frozenset({408, 409})
 """4xx answers after which a create may have been taken all the same (fact sheet §9)."""
 LONGEST_MESSAGE: Final = 300
+MOST_SKEW: Final = timedelta(days=3650)
+"""A clock that far off is none: 1970 from an edge, or a year 9999."""
 KEY_REFUSED_WAIT_S: Final = 60.0
 """A revoked key is not accepted again in the next second; an operator has to act."""
 
@@ -148,13 +149,12 @@ class RemoteApi:
         if said == self._last_date:
             return
         self._last_date = said
-        try:
-            theirs = parsedate_to_datetime(said)
-        except (ValueError, TypeError, IndexError):
+        theirs = http_date(said)
+        if theirs is None:
             return
-        if theirs.tzinfo is None:
-            theirs = theirs.replace(tzinfo=UTC)
-        self.skew_s = (theirs - self._clock.now()).total_seconds()
+        skew = theirs - self._clock.now()
+        if abs(skew) < MOST_SKEW:
+            self.skew_s = skew.total_seconds()
 
 
 def words(text: object) -> str:

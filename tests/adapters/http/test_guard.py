@@ -207,7 +207,7 @@ def test_what_is_judged_is_what_would_be_connected_to(begin: str, host: str, end
         require_allowed(asked, HOME)
     except (ForbiddenAddress, httpx.InvalidURL):
         return
-    connects_to = URL(asked).raw_host
+    connects_to = URL(asked, encoded=True).raw_host
     assert connects_to is not None
     assert connects_to.rstrip(".") == origin(asked)[0]
     assert not _leads_inside(connects_to)

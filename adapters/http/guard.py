@@ -22,6 +22,8 @@ _NOT_PUBLIC_EITHER = tuple(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"\d+|0x[\da-f]*", re.ASCII)
 """The last part of a host that is an IPv4 address, in whatever way it is written (WHATWG URL, "ends in a number")."""
+_HOST = re.compile(r"[a-z\d._-]+|[\da-f:.]+(%[\w.~%-]+)?", re.ASCII | re.IGNORECASE)
+"""A name, or an IPv6 address with or without a zone; nothing that one library reads in this way and another in that."""
 
 
 class ForbiddenAddress(Exception):
@@ -58,6 +60,9 @@ def origin(url: str) -> tuple[str, int]:
         raise ForbiddenAddress("The address cannot be read.") from error
     if not host or parts.scheme not in _DEFAULT_PORTS:
         raise ForbiddenAddress("Only http and https addresses can be used.")
+    # Line breaks and tabs are left out by some readers of an address, and not by others.
+    if not _HOST.fullmatch(host) or not url.isprintable():
+        raise ForbiddenAddress("The address cannot be read.")
     return host.lower().rstrip("."), _DEFAULT_PORTS[parts.scheme] if port is None else port
 
 

@@ -36,7 +36,7 @@ from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.keys import KeyRing
 from bot.money.limits import DefaultLimits
-from bot.ports import Clock, Courier, Engine, Fetcher, HasProcesses, MediaWorkshop, Provider
+from bot.ports import Clock, Courier, Engine, Fetcher, HasHome, HasProcesses, MediaWorkshop, Provider
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores
@@ -199,12 +199,13 @@ class App:
                 checks[f"provider.{name}"] = f"not answering; trying again at {health.open_until:%H:%M} UTC"
         return checks
 
-    async def status_at(self, url: str) -> int | None:
-        """The HTTP status our own public address answers a POST at `url` with; `None` when nothing answers."""
+    async def answer_at(self, url: str) -> tuple[int, str] | None:
+        """Status and content type that our own public address answers a POST at `url` with; `None` without an answer."""
         try:
-            return (await self.http.ask("POST", url, home=url, deadline_s=10.0)).status
+            answer = await self.http.ask("POST", url, home=url, deadline_s=10.0)
         except NoAnswer:
             return None
+        return answer.status, answer.headers.get("content-type", "").partition(";")[0]
 
     async def database_fault(self) -> str | None:
         """What SQLite finds wrong with the database file; `None` when nothing."""
@@ -290,7 +291,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         providers = build_providers(context)
     scratch = folder / "scratch"
     scratch.mkdir(mode=0o700, exist_ok=True)
-    homes = {"wavespeed": settings.wavespeed.base_url, "eachlabs": settings.eachlabs.base_url}
+    homes = {name: provider.home for name, provider in providers.items() if isinstance(provider, HasHome)}
     remote = HttpFetcher(http, homes, clock)
     fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
     desk = Desk(

@@ -125,6 +125,16 @@ class LearnsWebhookSecret(Protocol):
 
 
 @runtime_checkable
+class HasHome(Protocol):
+    """A provider with an address of its own, where its results may lie although it is not public (a proxy, an emulator)."""
+
+    @property
+    def home(self) -> str:
+        """The address an operator configured."""
+        ...
+
+
+@runtime_checkable
 class TellsTime(Protocol):
     """A provider whose answers say what time it is there."""
 
@@ -297,6 +307,7 @@ __all__ = [
     "Fetcher",
     "FindResult",
     "Found",
+    "HasHome",
     "HasProcesses",
     "HostedInput",
     "ImageLimits",

@@ -1,13 +1,13 @@
 """Submissions: the grant that begins one, the facts that end it, and who goes next.
 
-Capacity is never a counter: it is counted here, in the transaction that grants, so it holds across processes and
-crashes.
+Capacity is never a counter: it is counted (`storage.capacity`) in the transaction that grants, so it holds across
+processes and crashes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -17,18 +17,14 @@ from bot.jobs.model import Job, Outcome, Submission, WishKind
 from bot.jobs.moves import AttemptFact
 from bot.jobs.states import RUNNING, State
 from bot.ports import Capacity, Clock
-from bot.tracker.breaker import AMBIGUOUS_TO_OPEN
-from bot.tracker.capacity import BATCH, Queued, next_in_line
+from bot.tracker.capacity import Queued, next_in_line
 from storage import tables
+from storage.capacity import room
 from storage.database import Database
-from storage.provider_health import health_in
 from storage.rows import WHOLE_JOB, is_still, job_from_row, submission_from_row
 
 _submissions = tables.submissions
 _jobs = tables.jobs
-
-UNCONFIRMED_OCCUPIES = timedelta(minutes=30)
-"""How long an unconfirmed attempt counts towards capacity; afterwards only towards money."""
 
 
 # Statements of every job's life are built once: building one costs as much as executing it.
@@ -100,7 +96,7 @@ class Submissions:
             raise Fenced(f"job {job.id} was moved by somebody else")
         if job.state is not State.QUEUED or (job.next_at is not None and job.next_at > now):
             return None
-        if _room(connection, job.provider, capacity, now) <= 0:
+        if room(connection, job.provider, capacity, now) <= 0:
             return None
         if _running_of(connection, job.requester.person) >= person_concurrent:
             return None
@@ -223,8 +219,8 @@ def _cancel_wished(connection: sa.Connection, job_id: JobId) -> bool:
 def _next_in_line(
     connection: sa.Connection, provider: str, capacity: Capacity, person_concurrent: int, now: datetime
 ) -> list[JobId]:
-    room = _room(connection, provider, capacity, now)
-    if room <= 0:
+    left = room(connection, provider, capacity, now)
+    if left <= 0:
         return []
     waiting = connection.execute(_LINE, {"of_provider": provider, "now": now, "most": person_concurrent})
     queued = [Queued(job_id=row.id, person=row.person, since=row.queued_at or now) for row in waiting]
@@ -232,70 +228,8 @@ def _next_in_line(
         return []
     running = connection.execute(_RUNNING)
     counts = {row.person: int(row.running) for row in running}
-    return next_in_line(queued, counts, room=room, person_concurrent=person_concurrent, now=now)
+    return next_in_line(queued, counts, room=left, person_concurrent=person_concurrent, now=now)
 
 
 def _running_of(connection: sa.Connection, person: str) -> int:
     return int((connection.execute(_RUNNING_OF, {"of_person": person})).scalar_one())
-
-
-def _room(connection: sa.Connection, provider: str, capacity: Capacity, now: datetime) -> int:
-    """How many creates the provider takes right now; counted, never remembered."""
-    health = health_in(connection, provider)
-    if not health.takes_creates:
-        return 0
-    room = BATCH
-    if capacity.max_concurrent is not None or capacity.creates_at_once is not None or health.one_at_a_time:
-        running, submitting, unresolved = _open(connection, provider, now)
-        if capacity.max_concurrent is not None:
-            room = min(room, capacity.max_concurrent - running)
-        if capacity.creates_at_once is not None:
-            room = min(room, capacity.creates_at_once - submitting)
-        if health.one_at_a_time:
-            room = min(room, 1 - submitting)
-        if health.ambiguous and submitting + unresolved >= AMBIGUOUS_TO_OPEN:
-            # Nobody has vouched for the last ones yet: another could only join them.
-            return 0
-    if room > 0 and capacity.creates_per_minute is not None:
-        room = min(room, capacity.creates_per_minute - _last_minute(connection, provider, now))
-    return room
-
-
-def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int, int, int]:
-    """Open submissions of the account; how many of them are on their way right now, and how many are unresolved."""
-    occupies = sa.or_(
-        _submissions.c.outcome.is_(None),
-        _submissions.c.outcome == Outcome.ACCEPTED.value,
-        sa.and_(
-            _submissions.c.outcome == Outcome.UNCONFIRMED.value,
-            _submissions.c.started_at > now - UNCONFIRMED_OCCUPIES,
-        ),
-    )
-    found = connection.execute(
-        sa.select(
-            sa.func.count(),
-            _count_of(_submissions.c.outcome.is_(None)),
-            # A webhook or a look-up that named its id has resolved it, whatever the job's next step is.
-            _count_of(
-                sa.and_(_submissions.c.outcome == Outcome.UNCONFIRMED.value, _submissions.c.provider_job_id.is_(None))
-            ),
-        ).where(_submissions.c.provider == provider, _submissions.c.ended_at.is_(None), occupies)
-    )
-    running, submitting, unresolved = found.one()
-    return int(running), int(submitting), int(unresolved)
-
-
-def _count_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
-
-
-def _last_minute(connection: sa.Connection, provider: str, now: datetime) -> int:
-    found = connection.execute(
-        sa.select(sa.func.count()).where(
-            _submissions.c.provider == provider,
-            _submissions.c.started_at > now - timedelta(minutes=1),
-            # A clock set back leaves attempts "in the future"; they must not block for as long as it was ahead.
-            _submissions.c.started_at <= now + timedelta(minutes=1),
-        )
-    )
-    return int(found.scalar_one())

@@ -52,7 +52,7 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
             yield await _unconfirmed(app)
     except ConfigurationError as error:
         fix = "Do what the line above says."
-        why = "Without its data directory and database Reelbot can promise nothing."
+        why = "Reelbot does not start like this."
         yield Finding(id=error.code, status="fail", what=str(error), why=why, fix=fix)
 
 

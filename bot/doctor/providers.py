@@ -96,12 +96,12 @@ async def examine_webhooks(app: App) -> AsyncIterator[Finding]:
     paid = [name for name in PAID if name in app.desk.providers]
     if public is None or not paid:
         return
-    # No token is called so: only our own server answers it with 404 and not with somebody else's page.
-    status = await app.status_at(f"{public}/webhooks/{paid[0]}/doctor")
-    if status == 404:
+    # No token is called so: our own server answers it with a problem document, and nobody else does.
+    answer = await app.answer_at(f"{public}/webhooks/{paid[0]}/doctor")
+    if answer == (404, "application/problem+json"):
         yield Finding(id="webhooks", status="ok", what=f"webhooks reach us at {public}")
         return
-    said = "nothing answers" if status is None else f"the answer is {status}"
+    said = "nothing answers" if answer is None else f"somebody else answers ({answer[0]})"
     what = f"webhooks do not reach us: at {public}/webhooks/… {said}"
     why = "Clips still come, found by asking; they come a little later."
     fix = "Start `reelbot run`, and let your reverse proxy pass /webhooks/ and /media/ on to it."

@@ -33,7 +33,7 @@ from bot.ports import Capacity
 from bot.settings import Settings, load_settings
 from bot.tracker import breaker
 from bot.tracker.schedule import Times
-from storage import submissions
+from storage import capacity, submissions
 from storage.media_store import ObjectMediaStore
 from tests.crash import mutations
 from tests.crash.evidence import DATABASE, UNCONFIRMED_OCCUPIES_S
@@ -120,7 +120,7 @@ def hurry() -> None:
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
     fresh.ANSWER_S = ANSWER_WITHIN_S
-    submissions.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
+    capacity.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
 
 
 def times_for(story: Story) -> Times:
@@ -162,7 +162,7 @@ def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settin
 
 def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
     """The judges' clients in the place of everything outside."""
-    capacity = Capacity(max_concurrent=story.max_concurrent)
+    room = Capacity(max_concurrent=story.max_concurrent)
     provider = mutations.provider_class(run.mutation)
     courier = mutations.courier_class(run.mutation)
     store = ObjectMediaStore((Path(run.folder) / "data" / "media").as_uri())
@@ -170,7 +170,7 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
         vendors_chat: JudgeCourier = courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
         return Parts(couriers={PLATFORM: vendors_chat}, workshop=FakeWorkshop(), times=times_for(story), watch=watcher)
     clients: dict[str, JudgeProvider] = {
-        name: provider(run.ports[name], name=name, capacity=capacity, timeout_s=ANSWER_WITHIN_S)
+        name: provider(run.ports[name], name=name, capacity=room, timeout_s=ANSWER_WITHIN_S)
         for name in ("judge", "backup")
     }
     chat: JudgeCourier = courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)

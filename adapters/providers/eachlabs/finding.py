@@ -47,6 +47,15 @@ class Finder:
         except ProviderUnavailable as error:
             return CannotTell(reason=str(error))
 
+    async def cost_of(self, render_id: str) -> object:
+        """`execution_cost` of a render that ended a moment ago, by the list's newest page; `None` when it is not there."""
+        try:
+            rows = await self._page({"limit": str(PAGE), "offset": "0"})
+        except ProviderUnavailable:
+            return None
+        mine = (row for row in rows if isinstance(row, dict) and row.get("id") == render_id)
+        return next((row.get("execution_cost") for row in mine), None)
+
     async def _in_webhook_log(self, token: str) -> Found | None:
         """Without an answer we can read the list still decides."""
         try:

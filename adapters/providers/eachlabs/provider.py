@@ -81,6 +81,11 @@ class EachlabsProvider:
         self._odd_words: set[str] = set()
 
     @property
+    def home(self) -> str:
+        """Their API, as configured."""
+        return self.api.base_url
+
+    @property
     def skew_s(self) -> float:
         """Seconds by which their clock is ahead of ours."""
         return self.api.skew_s
@@ -120,7 +125,7 @@ class EachlabsProvider:
             self._no_video.forget(provider_job_id)
             return Succeeded(url=link, price=money(cost_in(render)))
         if status in FAILED:
-            return self._failed(render)
+            return await self._failed(provider_job_id, render)
         if status in STOPPED:
             return Cancelled(charged=money(cost_in(render)))
         self._note_word(status)
@@ -177,10 +182,15 @@ class EachlabsProvider:
         found = await self._render(render_id)
         return None if isinstance(found, Unknown) else found
 
-    def _failed(self, render: Mapping[str, Any]) -> Failed:
-        """What they name as its cost is booked; without that nothing is (their page charges for videos only)."""
+    async def _failed(self, render_id: str, render: Mapping[str, Any]) -> Failed:
+        """What they name as its cost is booked, in the render or in the list.
+
+        Without either nothing is (their page charges for videos only), and it is looked at again later.
+        """
         reason = failure_in(render)
         charged = money(cost_in(render))
+        if charged is None:
+            charged = money(await self._finder.cost_of(render_id))
         is_moderated = kind_of(reason) == "moderation"
         sentence = (
             "The picture or the words were refused; change them." if is_moderated else "The render failed at Eachlabs."
@@ -189,6 +199,7 @@ class EachlabsProvider:
             code="moderation" if is_moderated else "provider_failed",
             message=f"{sentence} ({reason})" if reason else sentence,
             charged=FREE if charged is None else charged,
+            refund_expected=charged is None,
         )
 
     def _note_word(self, status: object) -> None:

@@ -89,6 +89,11 @@ class WaveSpeedProvider:
         self._odd_words: set[str] = set()
 
     @property
+    def home(self) -> str:
+        """Their API, as configured."""
+        return self.api.base_url
+
+    @property
     def skew_s(self) -> float:
         """Seconds by which their clock is ahead of ours."""
         return self.api.skew_s
@@ -164,12 +169,13 @@ class WaveSpeedProvider:
         The discounted price is theirs to grant at the time: we name the full one.
         """
         inputs = {"duration": settings.duration_s, "resolution": settings.resolution, "prompt": "price"}
-        for path in tuple(self._quote_paths):
+        for path in self._quote_paths:
             url = f"{self.api.base_url}/api/v3/model/{path}"
             answer = await self.api.ask("POST", url, body={"model_id": model, "inputs": inputs})
             if answer.status == 404:
-                self._quote_paths.remove(path)
+                # An unknown path, or an unknown model: only the other path's answer tells.
                 continue
+            self._quote_paths = sorted(self._quote_paths, key=path.__ne__)
             self.api.require_fit(answer)
             envelope = Envelope.of(answer.json(), answer.status)
             if envelope is None or envelope.code != 200:

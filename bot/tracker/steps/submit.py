@@ -135,14 +135,16 @@ async def _send(attempt: _Attempt, provider: Provider, inputs: _Inputs, desk: De
 
     async def about_to_send() -> None:
         granted = await desk.stores.submissions.grant(job, submission, provider.capacity, desk.person_concurrent)
-        written = desk.clock.monotonic()
+        written, began = desk.clock.monotonic(), desk.clock.now()
         if granted is None:
             raise NotItsTurn
         attempt.job, attempt.granted = granted, True
         if not await desk.stores.submissions.still_ours(granted):
             raise Fenced(f"job {job.id} was taken over before it was sent")
-        # The monotonic clock goes on while a process is frozen: one that wakes up late sends nothing.
-        if desk.clock.monotonic() - written >= desk.times.send_within.total_seconds():
+        # The monotonic clock goes on while a process is frozen, and the wall clock while the machine sleeps: whoever
+        # wakes up late by either sends nothing.
+        slept = max(desk.clock.monotonic() - written, (desk.clock.now() - began).total_seconds())
+        if slept >= desk.times.send_within.total_seconds():
             raise NotSent("The process was held up for too long before sending; nothing was sent.")
         attempt.cleared = True
 

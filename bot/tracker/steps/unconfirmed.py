@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.errors import ProviderUnavailable
-from bot.jobs.model import Job, JobError, Outcome, Submission, Wish, WishKind
+from bot.jobs.model import EvidenceKind, Job, JobError, Outcome, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Release, Settle
 from bot.jobs.states import State
 from bot.ports import CannotTell, FindResult, Found, NotThere
@@ -50,18 +50,30 @@ async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
             found = CannotTell(reason=str(error))
     if isinstance(found, Found):
         return _proven(job, found.provider_job_id)
-    if isinstance(found, NotThere) and submission.likely_refused:
+    was_read = await _input_was_read(submission, desk)
+    if isinstance(found, NotThere) and submission.likely_refused and not was_read:
         return _refused_before_it(job)
     await desk.stores.submissions.looked_up(submission.attempt_id, empty=isinstance(found, NotThere))
     later = next_lookup(submission.started_at, submission.lookups + 1, now, desk.times)
     details = {"candidates": list(found.candidates)} if isinstance(found, CannotTell) and found.candidates else {}
     return Move(
-        job=job, to=job.state, changes={"next_at": later, "note": _told(found, submission, desk)}, details=details
+        job=job,
+        to=job.state,
+        changes={"next_at": later, "note": _told(found, submission, desk, was_read=was_read)},
+        details=details,
     )
 
 
-def _told(found: CannotTell | NotThere, submission: Submission, desk: Desk) -> str:
+async def _input_was_read(submission: Submission, desk: Desk) -> bool:
+    """Somebody outside read the input from our own address: it was very probably taken. No reading proves nothing."""
+    told = await desk.stores.evidence.of_attempt(submission.attempt_id)
+    return any(each.kind is EvidenceKind.INPUT_FETCH for each in told)
+
+
+def _told(found: CannotTell | NotThere, submission: Submission, desk: Desk, *, was_read: bool) -> str:
     """What a look-up without proof means, for the person and the operator. It never says more than is known."""
+    if was_read and isinstance(found, NotThere):
+        return "Not found at the provider so far, but its picture was read there: probably taken. An operator decides."
     if isinstance(found, CannotTell):
         note = f"The provider cannot tell ({found.reason}); an operator decides."
         shown = ", ".join(found.candidates[:MOST_CANDIDATES])

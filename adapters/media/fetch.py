@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ MOST_BREAKS: Final = 5
 """So often a download is gone on with where it broke off, within one call."""
 NOWHERE: Final = "https://nowhere.invalid"
 """The home of a provider without one: everything it names must be public."""
+_RANGE: Final = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15}|\*)$", re.ASCII)
 _NO_VIDEO: Final = ("text/", "application/json", "application/xml", "application/xhtml")
 
 
@@ -99,23 +101,39 @@ class HttpFetcher:
         async with self._http.stream(part.url, home=home, headers=headers) as response:
             if response.status_code in (301, 302, 303, 307, 308):
                 return self._redirected(part, response)
+            if response.status_code == 416 and part.size:
+                part.begin_anew()
+                raise NoAnswer("the server has no such part")
             self._require_good(response)
-            if response.status_code != 206:
-                part.begin_anew()
-                part.etag = _validator(response)
-            elif _begin_of(response) != part.size:
-                part.begin_anew()
-                raise NoAnswer("the server went on at another place")
+            total = self._begin(part, response)
             await self._copy(part, response)
         if part.size == 0:
             raise ProviderUnavailable("The provider's clip is empty so far.")
+        if total is not None and part.size != total:
+            raise NoAnswer("only a part of it came")
         return True
+
+    def _begin(self, part: _Part, response: httpx.Response) -> int | None:
+        """Make sure that what comes belongs behind what there is; returns how much there will be where that is said."""
+        begin, total = _range_of(response) if response.status_code == 206 else (0, None)
+        etag = _validator(response)
+        if begin == 0:
+            part.begin_anew()
+            part.etag = etag
+        elif begin != part.size or (etag or part.etag) != part.etag:
+            # Whoever ignores `If-Range` would have us put two clips into one file.
+            part.begin_anew()
+            raise NoAnswer("the server went on at another place")
+        return total
 
     def _redirected(self, part: _Part, response: httpx.Response) -> bool:
         part.redirects += 1
         if part.redirects > MOST_REDIRECTS or "location" not in response.headers:
             raise ProviderUnavailable("The link to the clip leads nowhere at the moment.")
-        part.url = urljoin(part.url, response.headers["location"])
+        try:
+            part.url = urljoin(part.url, response.headers["location"])
+        except ValueError as error:
+            raise ProviderUnavailable("The link to the clip leads nowhere at the moment.") from error
         return False
 
     def _require_good(self, response: httpx.Response) -> None:
@@ -128,7 +146,8 @@ class HttpFetcher:
         kind = response.headers.get("content-type", "").lower()
         if kind.startswith(_NO_VIDEO):
             raise ProviderUnavailable(f"The link to the clip shows something else at the moment ({kind[:40]}).")
-        if int(response.headers.get("content-length") or 0) > LARGEST_CLIP:
+        size = response.headers.get("content-length", "")
+        if size.isdecimal() and int(size) > LARGEST_CLIP:
             raise _too_large()
 
     async def _copy(self, part: _Part, response: httpx.Response) -> None:
@@ -148,10 +167,12 @@ def _validator(response: httpx.Response) -> str | None:
     return etag if etag.startswith('"') else None
 
 
-def _begin_of(response: httpx.Response) -> int:
-    """Where the part begins that the server sends: `Content-Range: bytes 5-9/10`."""
-    begin = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(begin) if begin.isdigit() else -1
+def _range_of(response: httpx.Response) -> tuple[int, int | None]:
+    """Where the part begins that the server sends, and how long the whole is: `Content-Range: bytes 5-9/10`."""
+    found = _RANGE.match(response.headers.get("content-range", ""))
+    if found is None:
+        return -1, None
+    return int(found[1]), int(found[2]) if found[2] != "*" else None
 
 
 def _write_all(file: BinaryIO, piece: bytes) -> None:

@@ -77,6 +77,10 @@ async def a_talker(talk: Talk, *, tls: ssl.SSLContext | None = None, host: str =
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Cut(bytes):
+    """An answer after which the server hangs up."""
+
+
 @asynccontextmanager
 async def a_server(
     answer: Callable[[Heard], bytes | Awaitable[bytes]], *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
@@ -88,8 +92,11 @@ async def a_server(
         while (heard := await read_request(reader)) is not None:
             everything.append(heard)
             told = answer(heard)
-            writer.write(told if isinstance(told, bytes) else await told)
+            answered = told if isinstance(told, bytes) else await told
+            writer.write(answered)
             await writer.drain()
+            if isinstance(answered, Cut):
+                return
 
     async with a_talker(talk, tls=tls, host=host) as server:
         server.heard = everything

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote as quoted
 
-import structlog
-
 from adapters.providers.eachlabs import creating, webhook
 from adapters.providers.eachlabs.finding import Finder
 from adapters.providers.eachlabs.wire import (
@@ -21,10 +19,10 @@ from adapters.providers.eachlabs.wire import (
     message_in,
 )
 from adapters.providers.hosting import Hosting
-from adapters.providers.patience import NoVideoYet
+from adapters.providers.paid import PaidProvider
 from adapters.providers.remote import RemoteApi, https_link, kind_of, money
-from bot.errors import ProviderUnavailable, Refused
-from bot.jobs.model import Asset, Submission
+from bot.errors import ProviderUnavailable
+from bot.jobs.model import Submission
 from bot.keys import KeyRing
 from bot.money.amount import FREE, Money
 from bot.ports import (
@@ -35,7 +33,6 @@ from bot.ports import (
     Clock,
     Failed,
     FindResult,
-    HostedInput,
     Model,
     ProviderEvent,
     Rendering,
@@ -44,12 +41,10 @@ from bot.ports import (
     Unknown,
 )
 
-log = structlog.get_logger(__name__)
-
 WEBHOOK_PURPOSE: Final = "eachlabs webhook"
 
 
-class EachlabsProvider:
+class EachlabsProvider(PaidProvider):
     """Implements `bot.ports.Provider`."""
 
     name = "eachlabs"
@@ -69,40 +64,15 @@ class EachlabsProvider:
         list_path: str = "auto",
     ) -> None:
         """`webhook_secret` takes the place of the secrets we derive for each attempt."""
-        self.capacity = capacity
-        self.api = api
-        self._models = tuple(models)
-        self._hosting = hosting
+        super().__init__(api, models, capacity, clock, hosting)
         self._keys = keys
         self._webhook_secret = webhook_secret
         self._webhook_proof = webhook_proof
         self._finder = Finder(api, self._read_for_find, known_ids, list_path=list_path)
-        self._no_video = NoVideoYet(clock)
-        self._odd_words: set[str] = set()
-
-    @property
-    def home(self) -> str:
-        """Their API, as configured."""
-        return self.api.base_url
-
-    @property
-    def skew_s(self) -> float:
-        """Seconds by which their clock is ahead of ours."""
-        return self.api.skew_s
-
-    def models(self) -> Sequence[Model]:
-        """From the catalogue."""
-        return self._models
-
-    async def host(self, asset: Asset) -> HostedInput:
-        """At Eachlabs' own store, where everybody who has the address can read it for 8 days; else at ours."""
-        return await self._hosting.host(asset)
 
     async def submit(self, request: SubmitRequest, about_to_send: Callable[[], Awaitable[None]]) -> Accepted:
         """See `bot.ports.Provider.submit`. `X-Request-Id` helps their support; it does not deduplicate."""
-        model = next((each for each in self._models if each.slug == request.model), None)
-        if model is None:
-            raise Refused(f"Eachlabs' model {request.model} is not in the catalogue.", about="model")
+        model = self._model(request.model)
         secret = self._webhook_secret or self._keys.derive(WEBHOOK_PURPOSE, request.attempt_id)
         body = CreateBody.of(request, webhook_secret=secret, takes_expand=model.takes_expand).plain()
         headers = {"X-Request-Id": request.attempt_id}
@@ -201,13 +171,6 @@ class EachlabsProvider:
             charged=FREE if charged is None else charged,
             refund_expected=charged is None,
         )
-
-    def _note_word(self, status: object) -> None:
-        """Log a state we have never heard of, once."""
-        word = str(status)[:40]
-        if word not in self._odd_words and len(self._odd_words) < 20:
-            self._odd_words.add(word)
-            log.warning("provider.odd_status", provider=self.name, status=word)
 
 
 def _balance_in(found: object) -> Money | None:

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from urllib.parse import quote as quoted
 
-import structlog
-
 from adapters.providers.hosting import Hosting
-from adapters.providers.patience import NoVideoYet
+from adapters.providers.paid import PaidProvider
 from adapters.providers.remote import RemoteApi, https_link, money, text_time, words
 from adapters.providers.wavespeed import billing, creating, webhook
 from adapters.providers.wavespeed.wire import (
@@ -25,8 +23,8 @@ from adapters.providers.wavespeed.wire import (
     Envelope,
     task_age,
 )
-from bot.errors import NotAllowed, ProviderUnavailable, Refused
-from bot.jobs.model import Asset, RenderSettings, Submission
+from bot.errors import NotAllowed, ProviderUnavailable
+from bot.jobs.model import RenderSettings, Submission
 from bot.money.amount import Money
 from bot.ports import (
     Accepted,
@@ -38,7 +36,6 @@ from bot.ports import (
     Failed,
     FindResult,
     Found,
-    HostedInput,
     Model,
     NotThere,
     ProviderEvent,
@@ -48,8 +45,6 @@ from bot.ports import (
     Unknown,
 )
 
-log = structlog.get_logger(__name__)
-
 PAGE: Final = 100
 SECRET_GOOD_S: Final = 3600.0
 MOST_PAGES: Final = 10
@@ -58,7 +53,7 @@ AFTER_START: Final = timedelta(seconds=180)
 """A create may be under way for 60 s; their clock and their list may lag for 120 s more."""
 
 
-class WaveSpeedProvider:
+class WaveSpeedProvider(PaidProvider):
     """Implements `bot.ports.Provider`, `Quotes` and `LearnsWebhookSecret`."""
 
     name = "wavespeed"
@@ -75,42 +70,16 @@ class WaveSpeedProvider:
         webhook_secret: str | None = None,
         quote_path: str = "auto",
     ) -> None:
-        self.capacity = capacity
-        self.api = api
-        self._models = tuple(models)
-        self._clock = clock
-        self._hosting = hosting
+        super().__init__(api, models, capacity, clock, hosting)
         self._known_ids = known_ids
         self._webhook_secret = webhook_secret
         self._secret_good_until = math.inf if webhook_secret is not None else 0.0
         self._quote_paths = {"auto": ["price", "pricing"], "table": []}.get(quote_path, [quote_path])
         self._billing = billing.Billing(api)
-        self._no_video = NoVideoYet(clock)
-        self._odd_words: set[str] = set()
-
-    @property
-    def home(self) -> str:
-        """Their API, as configured."""
-        return self.api.base_url
-
-    @property
-    def skew_s(self) -> float:
-        """Seconds by which their clock is ahead of ours."""
-        return self.api.skew_s
-
-    def models(self) -> Sequence[Model]:
-        """From the catalogue."""
-        return self._models
-
-    async def host(self, asset: Asset) -> HostedInput:
-        """At WaveSpeed's own store, where everybody who has the address can read it for 7 days; else at ours."""
-        return await self._hosting.host(asset)
 
     async def submit(self, request: SubmitRequest, about_to_send: Callable[[], Awaitable[None]]) -> Accepted:
         """See `bot.ports.Provider.submit`."""
-        model = next((each for each in self._models if each.slug == request.model), None)
-        if model is None:
-            raise Refused(f"WaveSpeed's model {request.model} is not in the catalogue.", about="model")
+        model = self._model(request.model)
         body = CreateBody.of(request, takes_expand=model.takes_expand, takes_seed=model.takes_seed).plain()
         url = f"{self.api.base_url}/api/v3/{quoted(model.slug)}"
         if request.webhook_url is not None:
@@ -284,10 +253,3 @@ class WaveSpeedProvider:
             if len(items) < PAGE:
                 break
         return ids
-
-    def _note_word(self, status: object) -> None:
-        """Log a state we have never heard of, once."""
-        word = str(status)[:40]
-        if word not in self._odd_words and len(self._odd_words) < 20:
-            self._odd_words.add(word)
-            log.warning("provider.odd_status", provider=self.name, status=word)

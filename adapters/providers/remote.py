@@ -30,9 +30,16 @@ KEY_REFUSED_WAIT_S: Final = 60.0
 About = Literal["input", "moderation", "account", "balance", "model", "availability"]
 
 _MODERATION = re.compile(
-    r"\b(moderat|nsfw|inappropriate|content[ _-]?policy|safety|sensitive|prohibited|data_inspection)", re.IGNORECASE
+    r"\b(moderat|nsfw|inappropriate|content[ _-]?policy|safety|(?<!case[ -])sensitive|prohibited|data[ _-]?inspection)",
+    re.IGNORECASE,
 )
-_CREDIT = re.compile(r"\b(credit|balance|insufficient|payment|top[ -]?up|billing|funds?)", re.IGNORECASE)
+# Not any "insufficient": permissions and pixels may be that, too, and a whole account would rest for them.
+_CREDIT = re.compile(
+    r"\b(credit|balance|insufficient[ _-]*(?:account[ _-]*)?(?:credit|balance|fund|quota)|payment|top[ -]?up|billing|funds?)",
+    re.IGNORECASE,
+)
+_MOST_USD = Decimal(1_000_000_000)
+_MOST_NESTED = 4
 
 
 class RemoteApi:
@@ -67,6 +74,8 @@ class RemoteApi:
             )
         except NoAnswer as error:
             raise ProviderUnavailable(f"{self.title} cannot be reached ({error}).") from error
+        except ForbiddenAddress as error:
+            raise ProviderUnavailable(f"{self.title} cannot be asked: {error}") from error
         self._note_skew(answer)
         return answer
 
@@ -173,27 +182,32 @@ def kind_of(message: str, otherwise: About = "input") -> About:
 
 
 def money(value: object) -> Money | None:
-    """An amount in USD as a provider writes it, number or text; `None` for anything that is none, or below zero."""
+    """An amount in USD as a provider writes it, number or text; `None` for anything that is none, or below zero.
+
+    So is more than a billion: no account holds that, and no database column either.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         amount = Decimal(str(value))
-        # Floats come with a tail of digits; a millionth of a dollar is exact enough.
-        return Money(round(amount * 1_000_000)) if amount.is_finite() and amount >= 0 else None
-    except (InvalidOperation, ValueError, OverflowError):
+    except (InvalidOperation, ValueError):
         return None
+    # Floats come with a tail of digits; a millionth of a dollar is exact enough.
+    return Money(round(amount * 1_000_000)) if amount.is_finite() and 0 <= amount <= _MOST_USD else None
 
 
-def https_link(value: object, home: str) -> str | None:
+def https_link(value: object, home: str, *, depth: int = 0) -> str | None:
     """The first https address in a string, a list or `{"url": …}`; plain http only at `home`. `None` without one."""
+    if depth > _MOST_NESTED:
+        return None
     if isinstance(value, str):
         text = value.strip()
-        is_ours = text.startswith("http://") and _is_at(text, home)
-        return text if text.startswith("https://") or is_ours else None
+        scheme = text[:8].lower()
+        return text if scheme == "https://" or (scheme.startswith("http://") and _is_at(text, home)) else None
     if isinstance(value, Mapping):
-        return https_link(value.get("url"), home)
+        return https_link(value.get("url"), home, depth=depth + 1)
     if isinstance(value, list):
-        return next((link for each in value if (link := https_link(each, home))), None)
+        return next((link for each in value if (link := https_link(each, home, depth=depth + 1))), None)
     return None
 
 

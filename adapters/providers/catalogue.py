@@ -15,8 +15,9 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.errors import ConfigurationError
 from bot.money.amount import Money
@@ -32,7 +33,7 @@ class ModelEntry(BaseModel):
 
     slug: str = Field(min_length=1)
     title: str = Field(min_length=1)
-    durations_s: tuple[int, ...] = Field(min_length=1)
+    durations_s: tuple[Annotated[int, Field(gt=0)], ...] = Field(min_length=1)
     usd_per_second: dict[str, Usd] = Field(min_length=1)
     minimum_s: int = Field(0, ge=0)
     default_duration_s: int | None = None
@@ -47,7 +48,17 @@ class ModelEntry(BaseModel):
     image_min_side: int = Field(360, ge=1)
     image_max_side: int = Field(2000, ge=1)
     image_max_bytes: int = Field(9_500_000, ge=10_000)
-    typical_s: float | None = Field(None, gt=0)
+    typical_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.default_duration_s not in (None, *self.durations_s):
+            raise ValueError("default_duration_s is not among its durations_s")
+        if self.default_resolution not in (None, *self.usd_per_second):
+            raise ValueError("default_resolution has no price in usd_per_second")
+        if self.image_min_side > self.image_max_side:
+            raise ValueError("image_min_side is above image_max_side")
+        return self
 
     def model(self, provider: str) -> Model:
         """The offer as the product knows it."""
@@ -87,13 +98,10 @@ def read_models(provider: str, own: Path, *, extra: Path | None = None, chosen: 
     if extra is not None:
         entries |= {entry.slug: entry for entry in _entries(extra)}
     models = {slug: entry.model(provider) for slug, entry in entries.items()}
-    for model in models.values():
-        if model.default_duration_s not in model.durations_s or model.default_resolution not in model.resolutions:
-            raise ConfigurationError(f"The defaults of the model {model.slug} are not among what it offers.")
     if chosen is None:
         return tuple(models.values())
     if chosen not in models:
-        close = get_close_matches(chosen, models, n=1)
+        close = get_close_matches(chosen, models, n=1) or [slug for slug in models if chosen and chosen in slug]
         meant = f"Did you mean {close[0]}? " if close else ""
         name = f"REELBOT_{provider.upper()}"
         raise ConfigurationError(
@@ -105,16 +113,22 @@ def read_models(provider: str, own: Path, *, extra: Path | None = None, chosen: 
 
 def _entries(file: Path) -> Iterator[ModelEntry]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        # An editor may have put a byte order mark in front.
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"The model catalogue {file} cannot be read: {error}") from error
     found = content.get("model")
     if not isinstance(found, list) or set(content) != {"model"}:
         raise ConfigurationError(f"The model catalogue {file} must consist of [[model]] tables.")
+    slugs: set[str] = set()
     for number, table in enumerate(found, start=1):
         try:
-            yield ModelEntry.model_validate(table)
+            entry = ModelEntry.model_validate(table)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "it"
-            raise ConfigurationError(f"Model {number} of {file}: {where}: {first['msg']}.") from error
+            said = [".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")]
+            raise ConfigurationError(f"Model {number} of {file}: {': '.join(filter(None, said))}.") from error
+        if entry.slug in slugs:
+            raise ConfigurationError(f"Model {number} of {file}: {entry.slug} is described twice.")
+        slugs.add(entry.slug)
+        yield entry

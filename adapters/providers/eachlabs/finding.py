@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any, Final
 
+from adapters.http.answer import HttpAnswer
+from adapters.providers.candidates import Listed, ours_among
 from adapters.providers.eachlabs.wire import input_in
 from adapters.providers.remote import RemoteApi, text_time
 from bot.errors import ProviderUnavailable
 from bot.jobs.model import Submission
-from bot.ports import CannotTell, FindResult, Found, NotThere
+from bot.ports import CannotTell, FindResult, Found
 
 PAGE: Final = 100
 MOST_PAGES: Final = 10
@@ -66,26 +68,21 @@ class Finder:
         rows = found.get("webhooks") if found else None
         for row in rows if isinstance(rows, list) else ():
             url, render_id = (row.get("url"), row.get("execution_id")) if isinstance(row, dict) else (None, None)
-            if isinstance(url, str) and isinstance(render_id, str) and token and url.endswith(f"/{token}"):
+            is_ours = isinstance(url, str) and token and url.endswith(f"/{token}")
+            if is_ours and isinstance(render_id, str) and render_id:
                 return Found(provider_job_id=render_id)
         return None
 
     async def _in_list(self, submission: Submission) -> FindResult:
-        ids = await self._listed(submission)
-        ids -= await self._known_ids(submission.provider, ids)
-        blind = []
-        for render_id in sorted(ids):
-            render = await self._read(render_id)
-            given = input_in(render) if render is not None else None
-            if given == submission.input_url:
-                return Found(provider_job_id=render_id)
-            if given is None:
-                blind.append(render_id)
-        if blind:
-            return CannotTell(reason="Eachlabs does not show which picture a render has", candidates=tuple(blind))
-        return NotThere()
+        listed = await self._listed(submission)
+        ids = listed.ids - await self._known_ids(submission.provider, listed.ids)
+        return await ours_among(ids, self._input_of, submission.input_url, title="Eachlabs", is_whole=listed.is_whole)
 
-    async def _listed(self, submission: Submission) -> set[str]:
+    async def _input_of(self, render_id: str) -> str | None:
+        render = await self._read(render_id)
+        return input_in(render) if render is not None else None
+
+    async def _listed(self, submission: Submission) -> Listed:
         """Ids around the attempt, of the whole organisation, by their clock. Pages until a short one, never by a total."""
         begin = submission.started_at + timedelta(seconds=self._api.skew_s)
         window = {
@@ -97,21 +94,25 @@ class Finder:
         ids: set[str] = set()
         for page in range(MOST_PAGES):
             rows = await self._page(window | {"offset": str(page * PAGE)})
-            ids |= {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+            ids |= {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]}
             if len(rows) < PAGE:
-                break
-        return ids
+                return Listed(frozenset(ids))
+        return Listed(frozenset(ids), is_whole=False)
 
     async def _page(self, params: dict[str, str]) -> list[Any]:
-        root = self._api.base_url.removesuffix("/v1")
-        answer = await self._api.ask("GET", f"{root}/{self._version}/executions", params=params)
+        version = self._version
+        answer = await self._ask(version, params)
         if answer.status == 404 and self._may_switch:
-            # The other documented path, once; whichever answers is kept.
-            self._version, self._may_switch = "v2", False
-            return await self._page(params)
+            version = "v1" if version == "v2" else "v2"
+            answer = await self._ask(version, params)
         self._api.require_fit(answer)
-        found = answer.object() or {}
-        rows = found.get("executions")
+        rows = (answer.object() or {}).get("executions")
         if answer.status != 200 or not isinstance(rows, list):
             raise ProviderUnavailable(f"Eachlabs' list cannot be read at the moment ({answer.status}).")
+        # The path that answers is remembered; one that does not may have been away for a moment only.
+        self._version = version
         return rows
+
+    async def _ask(self, version: str, params: dict[str, str]) -> HttpAnswer:
+        root = self._api.base_url.removesuffix("/v1")
+        return await self._api.ask("GET", f"{root}/{version}/executions", params=params)

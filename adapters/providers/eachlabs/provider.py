@@ -17,6 +17,7 @@ from adapters.providers.eachlabs.wire import (
     cost_in,
     failure_in,
     message_in,
+    status_in,
 )
 from adapters.providers.hosting import Hosting
 from adapters.providers.paid import PaidProvider
@@ -85,7 +86,7 @@ class EachlabsProvider(PaidProvider):
         render = await self._render(provider_job_id)
         if isinstance(render, Unknown):
             return render
-        status = render.get("status")
+        status = status_in(render)
         if status in AT_WORK:
             return Rendering()
         if status in DONE:
@@ -114,7 +115,7 @@ class EachlabsProvider(PaidProvider):
         if 400 <= answer.status < 500 and answer.status not in (401, 408, 429) and found is not None:
             return False
         self.api.require_fit(answer)
-        return 200 <= answer.status < 300 and found is not None and found.get("status") in STOPPED
+        return 200 <= answer.status < 300 and found is not None and status_in(found) in STOPPED
 
     async def balance(self) -> Money | None:
         """What is left, in USD; `None` when they do not say it in a way we can read: this path is not documented."""
@@ -136,12 +137,12 @@ class EachlabsProvider(PaidProvider):
     def _address(self, render_id: str) -> str:
         return f"{self.api.base_url}/prediction/{quoted(render_id, safe='')}"
 
-    async def _render(self, render_id: str) -> dict[str, Any] | Unknown:
+    async def _render(self, render_id: str, *, not_for_us: tuple[int, ...] = (400, 404)) -> dict[str, Any] | Unknown:
         if not render_id:
             return Unknown(reason="there is no render without an id")
         answer = await self.api.ask("GET", self._address(render_id))
         found = answer.object()
-        if answer.status in (400, 404) and found is not None:
+        if answer.status in not_for_us and found is not None:
             return Unknown(reason=message_in(found) or "Eachlabs does not know it")
         self.api.require_fit(answer)
         if found is None or answer.status != 200:
@@ -149,7 +150,8 @@ class EachlabsProvider(PaidProvider):
         return found
 
     async def _read_for_find(self, render_id: str) -> dict[str, Any] | None:
-        found = await self._render(render_id)
+        # 403: the list is the whole organisation's, and another key's render may be none of ours to read.
+        found = await self._render(render_id, not_for_us=(400, 403, 404))
         return None if isinstance(found, Unknown) else found
 
     async def _failed(self, render_id: str, render: Mapping[str, Any]) -> Failed:
@@ -173,11 +175,11 @@ class EachlabsProvider(PaidProvider):
         )
 
 
-def _balance_in(found: object) -> Money | None:
+def _balance_in(found: object, depth: int = 0) -> Money | None:
     """`{"balance": 12.34}`, also inside `data`, `result` or another `balance`."""
     if not isinstance(found, dict):
         return money(found)
     for key in ("balance", "data", "result", "amount", "usd"):
-        if key in found and (amount := _balance_in(found[key])) is not None:
+        if key in found and depth < 4 and (amount := _balance_in(found[key], depth + 1)) is not None:
             return amount
     return None

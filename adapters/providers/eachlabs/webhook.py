@@ -67,6 +67,6 @@ def parse(body: bytes) -> ProviderEvent:
     status = call.get("status")
     if not isinstance(status, str) and isinstance(call.get("success"), bool):
         status = "succeeded" if call["success"] else "failed"
-    if not isinstance(provider_job_id, str) or not isinstance(status, str):
+    if not (isinstance(provider_job_id, str) and isinstance(status, str) and provider_job_id):
         raise NotAllowed("This call names no render.")
     return ProviderEvent(provider_job_id=provider_job_id, status=status)

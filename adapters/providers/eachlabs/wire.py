@@ -80,6 +80,11 @@ def id_in(found: Mapping[str, Any]) -> str | None:
     return None
 
 
+def status_in(found: Mapping[str, Any]) -> str:
+    """The word for how a render stands; `None` as text when there is none."""
+    return str(found.get("status")).strip().lower()
+
+
 def message_in(found: Mapping[str, Any]) -> str:
     """What an error body says: `message` and `details` [page], `error` [docs]."""
     parts = [words(found.get(name)) for name in ("message", "error", "details")]

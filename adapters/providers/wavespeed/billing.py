@@ -55,8 +55,8 @@ def after_failure(code: str, message: str, bill: Money | None, *, age: timedelta
 def _signed(item: Mapping[str, Any]) -> int | None:
     """One line of the bill in micro-USD; refunds count against it, whether by their name or by their sign."""
     value = next((item[name] for name in ("price", "amount", "cost") if name in item), None)
-    is_negative = isinstance(value, int | float) and value < 0
-    amount = money(-cast("float", value) if is_negative else value)
+    is_negative = str(value).strip().startswith("-")
+    amount = money(str(value).strip().removeprefix("-") if is_negative else value)
     if amount is None:
         return None
     kind = f"{item.get('billing_type', '')} {item.get('type', '')}".lower()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import quote as quoted
 
+from adapters.http.answer import HttpAnswer
+from adapters.providers.candidates import Listed, ours_among
 from adapters.providers.hosting import Hosting
 from adapters.providers.paid import PaidProvider
 from adapters.providers.remote import RemoteApi, https_link, money, text_time, words
@@ -21,6 +23,10 @@ from adapters.providers.wavespeed.wire import (
     STOPPED,
     CreateBody,
     Envelope,
+    input_in,
+    meant,
+    number_in,
+    status_in,
     task_age,
 )
 from bot.errors import NotAllowed, ProviderUnavailable
@@ -35,9 +41,7 @@ from bot.ports import (
     Clock,
     Failed,
     FindResult,
-    Found,
     Model,
-    NotThere,
     ProviderEvent,
     Rendering,
     SubmitRequest,
@@ -91,7 +95,7 @@ class WaveSpeedProvider(PaidProvider):
         task = await self._task(provider_job_id)
         if isinstance(task, Unknown):
             return task
-        status = task.get("status")
+        status = status_in(task)
         if status in AT_WORK:
             return Rendering()
         if status in DONE:
@@ -106,21 +110,13 @@ class WaveSpeedProvider(PaidProvider):
     async def find(self, submission: Submission) -> FindResult:
         """By the input's address, which only one attempt has. Model and time alone never prove anything."""
         try:
-            ids = await self._listed(submission)
-            ids -= await self._known_ids(self.name, ids)
-            blind = []
-            for task_id in sorted(ids):
-                task = await self._task(task_id)
-                given = None if isinstance(task, Unknown) else task.get("input")
-                if not isinstance(given, dict):
-                    blind.append(task_id)
-                elif given.get("image") == submission.input_url:
-                    return Found(provider_job_id=task_id)
+            listed = await self._listed(submission)
+            ids = listed.ids - await self._known_ids(self.name, listed.ids)
+            return await ours_among(
+                ids, self._input_of, submission.input_url, title="WaveSpeed", is_whole=listed.is_whole
+            )
         except ProviderUnavailable as error:
             return CannotTell(reason=str(error))
-        if blind:
-            return CannotTell(reason="WaveSpeed does not show which picture a task has", candidates=tuple(blind))
-        return NotThere()
 
     async def cancel(self, provider_job_id: str) -> bool:
         """False: WaveSpeed can only delete, which loses the clip and gives nothing back for certain."""
@@ -128,9 +124,8 @@ class WaveSpeedProvider(PaidProvider):
 
     async def balance(self) -> Money | None:
         """What is left, in USD."""
-        found = await self.api.ask_object("GET", f"{self.api.base_url}/api/v3/balance")
-        envelope = Envelope.of(found, 200)
-        return money(envelope.data.get("balance")) if envelope else None
+        answer = await self.api.ask("GET", f"{self.api.base_url}/api/v3/balance")
+        return money(self._data_of(answer).get("balance"))
 
     async def quote(self, model: str, settings: RenderSettings) -> Money | None:
         """Today's price of a clip; `None` when neither documented path answers, and then the catalogue counts.
@@ -141,15 +136,17 @@ class WaveSpeedProvider(PaidProvider):
         for path in self._quote_paths:
             url = f"{self.api.base_url}/api/v3/model/{path}"
             answer = await self.api.ask("POST", url, body={"model_id": model, "inputs": inputs})
+            envelope = Envelope.of(answer.json(), answer.status)
+            answer = meant(answer, envelope)
             if answer.status == 404:
                 # An unknown path, or an unknown model: only the other path's answer tells.
                 continue
             self._quote_paths = sorted(self._quote_paths, key=path.__ne__)
             self.api.require_fit(answer)
-            envelope = Envelope.of(answer.json(), answer.status)
             if envelope is None or envelope.code != 200:
                 return None
-            return money(envelope.data.get("price")) or money(envelope.data.get("unit_price"))
+            # A price of nothing is a field they do not fill.
+            return money(envelope.data.get("price")) or money(envelope.data.get("unit_price")) or None
         return None
 
     async def learn_webhook_secret(self) -> None:
@@ -185,17 +182,27 @@ class WaveSpeedProvider(PaidProvider):
             raise NotAllowed("WaveSpeed's webhook secret is not known yet.")
         return webhook.read(headers, body, secret=self._webhook_secret, now=self._clock.now())
 
-    async def _task(self, task_id: str) -> Mapping[str, Any] | Unknown:
+    async def _task(self, task_id: str, *, not_for_us: tuple[int, ...] = (400, 404)) -> Mapping[str, Any] | Unknown:
         if not task_id:
             return Unknown(reason="there is no task without an id")
         answer = await self.api.ask("GET", f"{self.api.base_url}/api/v3/predictions/{quoted(task_id, safe='')}/result")
         envelope = Envelope.of(answer.json(), answer.status)
-        status = envelope.code if envelope and answer.status == 200 else answer.status
-        if status in (400, 404) and envelope is not None:
+        if envelope is not None and meant(answer, envelope).status in not_for_us:
             return Unknown(reason=words(envelope.message) or "WaveSpeed does not know it")
+        return self._data_of(answer)
+
+    async def _input_of(self, task_id: str) -> str | None:
+        task = await self._task(task_id, not_for_us=(400, 403, 404))
+        return None if isinstance(task, Unknown) else input_in(task)
+
+    def _data_of(self, answer: HttpAnswer) -> Mapping[str, Any]:
+        """What a free question was answered with; `ProviderUnavailable` for anything that is no success."""
+        envelope = Envelope.of(answer.json(), answer.status)
+        answer = meant(answer, envelope)
         self.api.require_fit(answer)
-        if envelope is None or status != 200:
-            raise ProviderUnavailable(f"WaveSpeed answers {status} at the moment.")
+        code = answer.status if envelope is None else envelope.code
+        if envelope is None or answer.status != 200 or code != 200:
+            raise ProviderUnavailable(f"WaveSpeed answers {code} at the moment.")
         return envelope.data
 
     def _finished(self, task_id: str, task: Mapping[str, Any]) -> CheckResult:
@@ -207,8 +214,8 @@ class WaveSpeedProvider(PaidProvider):
         return Succeeded(url=link, flagged=isinstance(flags, list) and any(flag is True for flag in flags))
 
     async def _failed(self, task_id: str, task: Mapping[str, Any], *, timed_out: bool) -> Failed:
-        number = task.get("code")
-        code, sentence = CODES.get(cast("int", number), ("provider_failed", "The render failed at WaveSpeed."))
+        number = number_in(task, "code")
+        code, sentence = CODES.get(number or 0, ("provider_failed", "The render failed at WaveSpeed."))
         if timed_out:
             code, sentence = CODES[5004]
         reason = words(task.get("error"))
@@ -229,12 +236,12 @@ class WaveSpeedProvider(PaidProvider):
         """By their clock."""
         return self._clock.now() + timedelta(seconds=self.api.skew_s)
 
-    async def _listed(self, submission: Submission) -> set[str]:
+    async def _listed(self, submission: Submission) -> Listed:
         """Ids of the account's tasks of that model around the attempt, by their clock."""
         begin = submission.started_at + timedelta(seconds=self.api.skew_s)
         ids: set[str] = set()
         for page in range(1, MOST_PAGES + 1):
-            found = await self.api.ask_object(
+            answer = await self.api.ask(
                 "POST",
                 f"{self.api.base_url}/api/v3/predictions",
                 body={
@@ -245,11 +252,11 @@ class WaveSpeedProvider(PaidProvider):
                     "created_before": text_time(begin + AFTER_START),
                 },
             )
-            envelope = Envelope.of(found, 200)
-            items = envelope.data.get("items") if envelope and envelope.code == 200 else None
+            items = self._data_of(answer).get("items")
             if not isinstance(items, list):
                 raise ProviderUnavailable("WaveSpeed's list cannot be read at the moment.")
-            ids |= {item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)}
+            tasks = (item.get("id") for item in items if isinstance(item, dict))
+            ids |= {task_id for task_id in tasks if isinstance(task_id, str) and task_id}
             if len(items) < PAGE:
-                break
-        return ids
+                return Listed(frozenset(ids))
+        return Listed(frozenset(ids), is_whole=False)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from adapters.providers.hosting import UploadNotOffered
 from adapters.providers.remote import RemoteApi, https_link
-from adapters.providers.wavespeed.wire import Envelope
+from adapters.providers.wavespeed.wire import Envelope, meant
 from bot.errors import ProviderUnavailable
 from bot.ids import new_id
 from bot.jobs.model import Asset
@@ -33,6 +33,8 @@ class Uploads:
         upload = data.get("upload")
         url = https_link(upload, self._api.base_url)
         download = https_link(data.get("download_url"), self._api.base_url)
+        if isinstance(upload, dict) and str(upload.get("method", "PUT")).upper() != "PUT":
+            raise UploadNotOffered("WaveSpeed offers another kind of upload.")
         if not isinstance(upload, dict) or url is None or download is None:
             raise ProviderUnavailable("WaveSpeed did not say where the picture may be put.")
         given = upload.get("headers")
@@ -62,12 +64,13 @@ class BinaryUpload:
 async def _data(api: RemoteApi, url: str, **request: Any) -> dict[str, Any]:
     answer = await api.ask("POST", url, **request)
     envelope = Envelope.of(answer.json(), answer.status)
-    status = envelope.code if envelope and answer.status == 200 else answer.status
-    if status in (404, 405):
+    answer = meant(answer, envelope)
+    if answer.status in (404, 405):
         raise UploadNotOffered("WaveSpeed does not offer this upload.")
     api.require_fit(answer)
-    if envelope is None or status != 200:
-        raise ProviderUnavailable(f"WaveSpeed does not take the picture at the moment ({status}).")
+    code = answer.status if envelope is None else envelope.code
+    if envelope is None or answer.status != 200 or code != 200:
+        raise ProviderUnavailable(f"WaveSpeed does not take the picture at the moment ({code}).")
     return dict(envelope.data)
 
 

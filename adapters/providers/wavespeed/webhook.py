@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from adapters.providers.wavespeed.wire import input_in
 from bot.errors import NotAllowed
 from bot.ports import ProviderEvent
 
@@ -30,7 +31,12 @@ def read(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime)
     webhook_id, timestamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     signed = given.get("webhook-signature", "")
     expected = signature(secret, webhook_id, timestamp, body)
-    if not webhook_id or not hmac.compare_digest(signed.encode(), expected.encode()):
+    # Without a key anybody could sign.
+    if (
+        not webhook_id
+        or not secret.removeprefix(_PREFIX)
+        or not hmac.compare_digest(signed.encode(), expected.encode())
+    ):
         raise NotAllowed("This call does not carry WaveSpeed's signature.")
     if not (timestamp.isascii() and timestamp.isdigit()) or abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
         raise NotAllowed("This call is too old, or its clock is wrong.")
@@ -46,8 +52,4 @@ def parse(body: bytes) -> ProviderEvent:
         raise NotAllowed("This call names no task.") from error
     if not (isinstance(provider_job_id, str) and isinstance(status, str) and provider_job_id):
         raise NotAllowed("This call names no task.")
-    given = task.get("input")
-    image = given.get("image") if isinstance(given, dict) else None
-    return ProviderEvent(
-        provider_job_id=provider_job_id, status=status, input_url=image if isinstance(image, str) else None
-    )
+    return ProviderEvent(provider_job_id=provider_job_id, status=status, input_url=input_in(task))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.http.answer import HttpAnswer
 from bot.ports import SubmitRequest
 
 RANDOM_SEED: Final = -1
@@ -83,13 +84,40 @@ class Envelope:
         """Read an answer's JSON; `None` when it is no object. A missing code is that of HTTP."""
         if not isinstance(found, dict):
             return None
-        code, data = found.get("code"), found.get("data")
+        code, data = number_in(found, "code"), found.get("data")
         message = found.get("message") or found.get("error") or found.get("msg") or ""
         return cls(
-            code if isinstance(code, int) else status,
+            status if code is None else code,
             message if isinstance(message, str) else "",
             data if isinstance(data, dict) else {},
         )
+
+
+def meant(answer: HttpAnswer, envelope: Envelope | None) -> HttpAnswer:
+    """The answer under the status it is meant as: 200 with another code inside is that code."""
+    if envelope is None or answer.status != 200 or not 300 <= envelope.code < 600:
+        return answer
+    return replace(answer, status=envelope.code)
+
+
+def number_in(found: Mapping[str, Any], name: str) -> int | None:
+    """A whole number, also one that stands there as text."""
+    value = found.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def status_in(task: Mapping[str, Any]) -> str:
+    """The word for how a task stands; `None` as text when there is none."""
+    return str(task.get("status")).strip().lower()
+
+
+def input_in(task: Mapping[str, Any]) -> str | None:
+    """The picture a task was given; `None` when the answer does not show it."""
+    given = task.get("input")
+    image = given.get("image") if isinstance(given, dict) else None
+    return image if isinstance(image, str) else None
 
 
 def task_age(task: Mapping[str, Any], now: datetime) -> timedelta | None:
@@ -99,9 +127,9 @@ def task_age(task: Mapping[str, Any], now: datetime) -> timedelta | None:
     if found is None:
         return None
     try:
-        return now - datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-    except ValueError:
+        return now - datetime.fromisoformat(found[1] + (found[2] or "+00:00").replace("Z", "+00:00"))
+    except (ValueError, OverflowError):
         return None
 
 
-_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)$")
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?$", re.ASCII)

@@ -1,0 +1,52 @@
+"""Which of the renders that a list shows is ours: the one with exactly our input. Model and time never prove anything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from bot.errors import KeyRefused, ProviderUnavailable
+from bot.ports import CannotTell, FindResult, Found, NotThere
+
+MOST_UNREADABLE: Final = 5
+"""So many candidates may fail to be read; then the provider is not answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list showed around the attempt."""
+
+    ids: frozenset[str]
+    is_whole: bool = True
+    """False when there was more than we look through: then absence from it says nothing."""
+
+
+async def ours_among(
+    ids: Collection[str], read: Callable[[str], Awaitable[str | None]], input_url: str, *, title: str, is_whole: bool
+) -> FindResult:
+    """Read one candidate after another. `read` gives its input's address, `None` when that is not shown to us.
+
+    One that cannot be read (another key's, of the same organisation) does not hide ours behind it. `KeyRefused` passes.
+    """
+    blind: list[str] = []
+    trouble: ProviderUnavailable | None = None
+    unreadable = 0
+    for each in sorted(ids):
+        given = None
+        try:
+            given = await read(each)
+        except KeyRefused:
+            raise
+        except ProviderUnavailable as error:
+            trouble, unreadable = error, unreadable + 1
+            if unreadable > MOST_UNREADABLE:
+                raise
+        if given == input_url:
+            return Found(provider_job_id=each)
+        if given is None:
+            blind.append(each)
+    if blind:
+        reason = str(trouble) if trouble is not None else f"{title} does not show which picture a render has"
+        return CannotTell(reason=reason, candidates=tuple(blind))
+    return NotThere() if is_whole else CannotTell(reason=f"{title} lists more renders than can be looked through")

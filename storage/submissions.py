@@ -57,6 +57,11 @@ _RUNNING = sa.select(_jobs.c.person, sa.func.count().label("running")).where(_is
 _RUNNING_OF = (
     sa.select(sa.func.count()).select_from(_jobs).where(_jobs.c.person == sa.bindparam("of_person"), _is_running)
 )
+_ANYBODY = (
+    sa.select(_jobs.c.id)
+    .where(_jobs.c.state == State.QUEUED.value, _jobs.c.provider == sa.bindparam("of_provider"))
+    .limit(1)
+)
 _place = sa.func.row_number().over(partition_by=_jobs.c.person, order_by=[_jobs.c.queued_at, _jobs.c.id])
 _queued = (
     sa.select(_jobs.c.id, _jobs.c.person, _jobs.c.queued_at, _place.label("place"))
@@ -219,13 +224,14 @@ def _cancel_wished(connection: sa.Connection, job_id: JobId) -> bool:
 def _next_in_line(
     connection: sa.Connection, provider: str, capacity: Capacity, person_concurrent: int, now: datetime
 ) -> list[JobId]:
+    # Mostly nobody waits, and then there is no need to know how much room there is; nor how long the line is without.
+    if connection.execute(_ANYBODY, {"of_provider": provider}).first() is None:
+        return []
     left = room(connection, provider, capacity, now)
     if left <= 0:
         return []
     waiting = connection.execute(_LINE, {"of_provider": provider, "now": now, "most": person_concurrent})
     queued = [Queued(job_id=row.id, person=row.person, since=row.queued_at or now) for row in waiting]
-    if not queued:
-        return []
     running = connection.execute(_RUNNING)
     counts = {row.person: int(row.running) for row in running}
     return next_in_line(queued, counts, room=left, person_concurrent=person_concurrent, now=now)

@@ -75,11 +75,11 @@ class EmbeddedEngine:
     async def start(self, job_id: JobId) -> None:
         """See to it that the job is run now. Harmless when called twice."""
         self._started.add(job_id)
-        self._launch(job_id, turn=False)
+        self._launch(job_id)
 
     async def wake(self, job_id: JobId) -> None:
         """End the job's wait now."""
-        self._launch(job_id, turn=False)
+        self._launch(job_id)
 
     # --- the life of the engine -------------------------------------------------------------------------------------
 
@@ -139,22 +139,22 @@ class EmbeddedEngine:
 
     # --- running one job --------------------------------------------------------------------------------------------
 
-    def _launch(self, job_id: JobId, *, turn: bool) -> None:
+    def _launch(self, job_id: JobId, *, turn: bool = False, woken: bool = True) -> None:
         if self._tasks is None or self._stopping.is_set():
             return
         self._due.pop(job_id, None)
         if job_id in self._active:
             self._again.add(job_id)
             return
-        self._active[job_id] = self._tasks.create_task(self._run_job(job_id, turn=turn))
+        self._active[job_id] = self._tasks.create_task(self._run_job(job_id, turn=turn, woken=woken))
 
-    async def _run_job(self, job_id: JobId, *, turn: bool) -> None:
-        wait = Wait()
+    async def _run_job(self, job_id: JobId, *, turn: bool, woken: bool) -> None:
+        wait, moves = Wait(), self._tracker.moves
         try:
             async with self._slots:
                 if self._stopping.is_set():
                     return
-                wait = await self._tracker.run(job_id, turn=turn)
+                wait = await self._tracker.run(job_id, turn=turn, woken=woken)
         except Exception:
             # One job's fault must not end the others; it is tried again, and the log says where it broke.
             log.exception("job.step_failed", job_id=job_id)
@@ -162,10 +162,12 @@ class EmbeddedEngine:
             return
         finally:
             self._active.pop(job_id, None)
-            self._line_changed.set()
+            if turn or self._tracker.moves != moves:
+                # A poll that learned nothing gave nobody room.
+                self._line_changed.set()
         if job_id in self._again:
             self._again.discard(job_id)
-            self._launch(job_id, turn=False)
+            self._launch(job_id)
         else:
             self._park(job_id, wait)
 
@@ -191,7 +193,7 @@ class EmbeddedEngine:
             while self._heap and self._heap[0][0] <= now:
                 _, ticket, job_id = heapq.heappop(self._heap)
                 if self._due.get(job_id) == ticket:
-                    self._launch(job_id, turn=False)
+                    self._launch(job_id, woken=False)
             self._heap_changed.clear()
             wait = self._heap[0][0] - self._clock.monotonic() if self._heap else None
             try:
@@ -218,7 +220,7 @@ class EmbeddedEngine:
             unknown = [job_id for job_id in new if job_id not in self._started]
             self._started.difference_update(new)
             for job_id in dict.fromkeys([*unknown, *wished]):
-                self._launch(job_id, turn=False)
+                self._launch(job_id)
 
     async def _line(self) -> None:
         """Give jobs their turn whenever capacity may have changed, and once a second."""
@@ -279,7 +281,7 @@ class EmbeddedEngine:
         while True:
             try:
                 for job_id in await self._tracker.reconcile():
-                    self._launch(job_id, turn=False)
+                    self._launch(job_id)
             except Exception:
                 # The next round tries again.
                 log.exception("engine.reconcile_failed")

@@ -29,6 +29,8 @@ class Wait:
     until: datetime | None = None
     for_turn: bool = False
     """Waits for its turn at the provider; the engine asks who is next."""
+    wrote: bool = False
+    """Something was written beside the job's own moves: it must be read again before it is gone on with."""
 
 
 Next = Move | Wait

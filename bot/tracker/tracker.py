@@ -51,15 +51,21 @@ class Tracker:
         """Of the engine this tracker works for; jobs of earlier engines are taken over before they are moved."""
         self.stopping = False
         """The engine drains: a job rests after the step it is at."""
+        self.moves = 0
+        """Transitions made so far; a run that made none changed nothing for the jobs in line."""
         self._changed = changed
+        self._polled: dict[JobId, Job] = {}
+        """Renders as they stood at their last poll; whoever else moves one makes our next transition fail, not harm."""
 
-    async def run(self, job_id: JobId, *, turn: bool = False) -> Wait:
+    async def run(self, job_id: JobId, *, turn: bool = False, woken: bool = True) -> Wait:
         """Go on with a job until it ends or waits.
 
-        `turn`: the engine found that it is this job's turn at its provider. A job somebody else moved is loaded afresh,
-        with its facts, and gone on with from there.
+        `turn`: the engine found that it is this job's turn at its provider. `woken`: something happened to it; without
+        that only its time has come, and a render is polled without asking the database what is known already. A job
+        somebody else moved is loaded afresh, with its facts, and gone on with from there.
         """
-        moved: Job | None = None
+        known = self._polled.pop(job_id, None)
+        moved: Job | None = None if woken else known
         for _ in range(MOST_STEPS):
             job = moved or await self.desk.stores.jobs.load(job_id)
             if job is None or job.state is not State.RENDERING:
@@ -73,6 +79,8 @@ class Tracker:
             try:
                 step = await self._next(job, turn=turn)
                 if isinstance(step, Wait):
+                    if job.state is State.RENDERING and not (job.wished or step.wrote):
+                        self._polled[job_id] = job
                     return step
                 moved = await self._carry_out(step)
             except Fenced:
@@ -109,6 +117,7 @@ class Tracker:
 
     async def _carry_out(self, move: Move) -> Job:
         store = self.desk.stores.jobs
+        self.moves += 1
         try:
             return await store.move(move)
         except LimitReached as error:

@@ -131,9 +131,10 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
     job, wishes, desk = look.job, look.wishes, look.desk
     match result:
         case Rendering(progress=progress):
+            wait = look.wait(_after_an_answer(look))
             if progress is not None and abs(progress - (job.progress or 0.0)) >= PROGRESS_STEP:
                 await desk.stores.jobs.set_progress(job, progress)
-            wait = look.wait(_after_an_answer(look))
+                wait = replace(wait, wrote=True)
             if job.tries:
                 return Move(job=job, to=job.state, changes={"tries": 0, "note": None, "next_at": wait.until})
             return _late(look) or wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -401,3 +402,53 @@ async def test_the_setting_for_the_fastest_poll_is_heeded(tmp_path: Path) -> Non
         pauses = [after - before for before, after in zip(render.asked, render.asked[1:], strict=False)]
         assert min(pauses) >= 4
         assert any(pause < 4.5 for pause in pauses)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_poll_that_learns_nothing_asks_the_database_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When only its time has come. Whoever wakes the job has it read again, and so does progress that was written."""
+    house.provider.checks = [Rendering()] * 4 + [Rendering(progress=0.5)] * 9
+    job = await house.ask()
+    await house.step(job)
+    loads = 0
+    load = house.app.stores.jobs.load
+
+    async def counted(job_id: str) -> Job | None:
+        nonlocal loads
+        loads += 1
+        return await load(job_id)
+
+    monkeypatch.setattr(house.app.stores.jobs, "load", counted)
+    for expected in (0, 0, 0, 0, 1, 1):
+        await house.clock.advance(20)
+        await house.tracker.run(job.id, woken=False)
+        assert loads == expected
+    await house.tracker.run(job.id)
+    assert loads == 2
+    assert (await house.load(job)).progress == 0.5
+
+
+async def test_a_render_somebody_else_moved_is_read_again_before_it_is_moved(house: House) -> None:
+    """What is remembered of it is old: the database refuses, and the facts of the day decide."""
+    house.provider.checks = [Rendering()]
+    job = await house.ask()
+    await house.step(job)
+    other = later_tracker(house)
+    other.epoch = await house.app.stores.jobs.raise_epoch()
+    await house.app.stores.jobs.claim_all(other.epoch)
+    done = await house.load(job)
+    while not done.is_final:
+        await other.run(job.id)
+        done = await house.load(job)
+
+    await house.tracker.run(job.id, woken=False)
+
+    assert await house.load(job) == done
+    assert len(house.provider.paid) == 1

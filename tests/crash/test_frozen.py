@@ -1,6 +1,6 @@
 """Promise 1: a worker frozen between the write and the send sends nothing when it is woken up too late.
 
-SIGSTOP stops a process between two instructions, as a suspended machine does. It is stopped right after the submission is
+SIGSTOP stops a process between two instructions. It is stopped right after the submission is
 on the disk, and once more at the very last moment before the check of the clock, for longer than the five seconds after
 which nothing may be sent. `REELBOT_TEST_FREEZE_S=60` makes it a minute.
 """

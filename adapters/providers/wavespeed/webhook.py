@@ -38,7 +38,7 @@ def read(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime)
         or not hmac.compare_digest(signed.encode(), expected.encode())
     ):
         raise NotAllowed("This call does not carry WaveSpeed's signature.")
-    if not (timestamp.isascii() and timestamp.isdigit()) or abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
+    if not (timestamp.isascii() and timestamp.isdigit()) or abs(now.timestamp() - float(timestamp)) > TOLERANCE_S:
         raise NotAllowed("This call is too old, or its clock is wrong.")
     return parse(body)
 

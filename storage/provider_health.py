@@ -58,9 +58,13 @@ class ProviderHealth:
             await _save(connection, provider, paused_at=self._clock.now(), paused_by=by)
 
     async def resume(self, provider: str) -> None:
-        """Creates again. Resuming one provider does not lift a pause of all; resuming all lifts every pause."""
+        """Creates again. Resuming one provider does not lift a pause of all; resuming all lifts every pause.
+
+        A provider that rests is asked at once whether it is well again.
+        """
         async with self._database.write("resume") as connection:
-            chosen = _table.update().values(paused_at=None, paused_by=None)
+            rests = sa.case((_table.c.open_until.is_not(None), sa.literal(self._clock.now(), tables.UtcTime)))
+            chosen = _table.update().values(paused_at=None, paused_by=None, open_until=rests)
             await connection.execute(chosen if provider == ALL else chosen.where(_table.c.provider == provider))
 
     async def paused(self) -> list[str]:

@@ -376,3 +376,16 @@ async def test_inputs_that_never_live_long_enough_are_never_sent(tmp_path: Path)
 
         assert (await house.load(job)).state is State.QUEUED
         assert provider.paid == []
+
+
+async def test_resuming_a_provider_that_rests_asks_it_at_once(house: House) -> None:
+    """Whoever topped the account up need not wait for the quarter of an hour to pass."""
+    now = house.clock.now()
+    await house.app.stores.health.change("judge", lambda known: known.after_account_refusal(now, "no credit"))
+    assert not (await health(house)).rest_is_over(now)
+
+    await house.app.stores.health.resume("judge")
+
+    assert (await health(house)).rest_is_over(house.clock.now())
+    await house.app.stores.health.resume("backup")
+    assert (await house.app.stores.health.load("backup")).takes_creates

@@ -151,7 +151,8 @@ async def _open(host: str, port: int, **tls: Any) -> tuple[_Reader, asyncio.Stre
     loop = asyncio.get_running_loop()
     reader = _Reader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, host, port, **tls)
+    # A network that silently drops IPv6 must not make every create time out; only the connection that wins is used.
+    transport, _ = await loop.create_connection(lambda: protocol, host, port, happy_eyeballs_delay=0.25, **tls)
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 

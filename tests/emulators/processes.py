@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,11 +22,60 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 20.0
 
 
+class Nursery:
+    """The process that forks emulators for this one; started at the first need, it ends with it."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.emulators.nursery"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._turn = threading.Lock()
+        atexit.register(self._process.kill)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with self._turn:
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+            answer: dict[str, Any] = json.loads(stdout.readline())
+        return answer
+
+
+@cache
+def nursery() -> Nursery:
+    """The one of this process."""
+    return Nursery()
+
+
+class Forked:
+    """A child of the nursery, with what is needed of `subprocess.Popen`."""
+
+    stdin = None
+
+    def __init__(self, module: str, arguments: list[str]) -> None:
+        self.pid = int(nursery().ask(judge=module, arguments=arguments)["pid"])
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status; `None` while it runs."""
+        if self._status is None:
+            self._status = nursery().ask(wait=self.pid, for_s=0)["status"]
+        return self._status
+
+    def kill(self) -> None:
+        """End it, and wait until it has ended."""
+        if self._status is None:
+            self._status = nursery().ask(kill=self.pid)["status"]
+
+    def wait(self) -> int | None:
+        """Its exit status, after `kill`."""
+        return self._status
+
+
 class JudgeProcess:
     """A judge's process; it ends with `stop`, and with the process that started it."""
-
-    interpreter_flags: tuple[str, ...] = ("-S",)
-    """Judges need the standard library only."""
 
     def __init__(self, module: str, folder: Path, name: str, *options: str, **settings: Any) -> None:
         self.name = name
@@ -31,10 +83,14 @@ class JudgeProcess:
         self._port_file = folder / f"{name}.port"
         script = folder / f"{name}.script"
         script.write_text(json.dumps(settings))
-        command = [sys.executable, *self.interpreter_flags, "-m", f"tests.emulators.{module}", "--name", name, *options]
         files = ["--log", str(self.log), "--port-file", str(self._port_file), "--script", str(script)]
-        self._process = subprocess.Popen([*command, *files], cwd=ROOT, stdin=subprocess.PIPE)
+        self._process = self._begin(module, ["--name", name, *options, *files])
         self.port = 0
+
+    def _begin(self, module: str, arguments: list[str]) -> subprocess.Popen[bytes] | Forked:
+        # Judges need the standard library only, and start in a blink.
+        command = [sys.executable, "-S", "-m", f"tests.emulators.{module}", *arguments]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE)
 
     def wait_until_listening(self) -> Self:
         """Return once connections are taken."""
@@ -84,8 +140,10 @@ def chat_judge(folder: Path, name: str = "chat", **settings: Any) -> JudgeProces
 class VendorProcess(JudgeProcess):
     """The process of an emulated paid service: `tests.emulators.wavespeed` or `eachlabs`, with its knobs."""
 
-    interpreter_flags = ()
     scheme = "http"
+
+    def _begin(self, module: str, arguments: list[str]) -> Forked:
+        return Forked(module, arguments)
 
     @property
     def url(self) -> str:

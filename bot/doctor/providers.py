@@ -9,7 +9,7 @@ from bot.doctor.finding import Finding
 from bot.errors import KeyRefused, ReelbotError
 from bot.jobs.model import RenderSettings
 from bot.money.amount import Money
-from bot.ports import Model, Provider, Quotes, TellsTime
+from bot.ports import HasHome, Model, Provider, Quotes, TellsTime
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 MOST_SKEW_S: Final = 60.0
 """Webhooks are refused beyond 300 s; look-ups search a window of minutes."""
 WAITING: Final = "Its jobs wait in line."
-PAID: Final = ("wavespeed", "eachlabs")
 
 
 async def examine(app: App, name: str) -> AsyncIterator[Finding]:
@@ -93,11 +92,11 @@ async def _model(name: str, provider: Quotes, model: Model) -> Finding:
 async def examine_webhooks(app: App) -> AsyncIterator[Finding]:
     """Whether providers reach us where we say they can: asked of our own public address."""
     public = app.settings.web.public_url
-    paid = [name for name in PAID if name in app.desk.providers]
-    if public is None or not paid:
+    remote = [name for name, provider in app.desk.providers.items() if isinstance(provider, HasHome)]
+    if public is None or not remote:
         return
     # No token is called so: our own server answers it with a problem document, and nobody else does.
-    answer = await app.answer_at(f"{public}/webhooks/{paid[0]}/doctor")
+    answer = await app.answer_at(f"{public}/webhooks/{remote[0]}/doctor")
     if answer == (404, "application/problem+json"):
         yield Finding(id="webhooks", status="ok", what=f"webhooks reach us at {public}")
         return

@@ -179,7 +179,6 @@ submissions = sa.Table(
         server_default="0",
         comment="booked as given back, not proven yet",
     ),
-    sa.Index("ix_submissions_input_url", "input_url"),
     sa.Index("ix_submissions_provider_job", "provider", "provider_job_id"),
     sa.Index("ix_submissions_provider_open", "provider", "ended_at"),
     sa.Index("ix_submissions_provider_started", "provider", "started_at"),

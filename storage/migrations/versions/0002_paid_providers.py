@@ -24,7 +24,6 @@ def upgrade() -> None:
     ):
         op.add_column(table, sa.Column(name, kind, server_default="0", nullable=False, comment=comment))
     op.create_index("ix_submissions_provider_job", "submissions", ["provider", "provider_job_id"], unique=False)
-    op.create_index("ix_submissions_input_url", "submissions", ["input_url"], unique=False)
     op.create_table(
         "evidence",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from adapters.providers.remote import text_time
 from bot.errors import KeyRefused, ProviderUnavailable
 from bot.ports import CannotTell, FindResult, Found, NotThere
 
+PAGE: Final = 100
+"""Rows of a list asked for at once: the most that both vendors give."""
+MOST_PAGES: Final = 10
+BEFORE_START: Final = timedelta(seconds=5)
+AFTER_START: Final = timedelta(seconds=180)
+"""A create may be under way for 60 s; their clock and their list may lag for 120 s more."""
 MOST_UNREADABLE: Final = 5
 """So many candidates may fail to be read; then the provider is not answering."""
 
@@ -20,6 +28,24 @@ class Listed:
     ids: frozenset[str]
     is_whole: bool = True
     """False when there was more than we look through: then absence from it says nothing."""
+
+
+def window(started_at: datetime, skew_s: float) -> tuple[str, str]:
+    """From when to when an attempt's render may have been created, by their clock, as RFC 3339."""
+    begin = started_at + timedelta(seconds=skew_s)
+    return text_time(begin - BEFORE_START), text_time(begin + AFTER_START)
+
+
+async def listed(read_page: Callable[[int], Awaitable[list[Any]]]) -> Listed:
+    """The ids of every row. Pages, numbered from 0, until a short one: never by a total, which may be capped."""
+    ids: set[str] = set()
+    for number in range(MOST_PAGES):
+        rows = await read_page(number)
+        named = (row.get("id") for row in rows if isinstance(row, dict))
+        ids |= {each for each in named if isinstance(each, str) and each}
+        if len(rows) < PAGE:
+            return Listed(frozenset(ids))
+    return Listed(frozenset(ids), is_whole=False)
 
 
 async def ours_among(

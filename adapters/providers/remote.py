@@ -132,13 +132,13 @@ class RemoteApi:
         if not 200 <= answer.status < 300:
             raise ProviderUnavailable(f"The picture could not be handed to {self.title} ({answer.status}).")
 
-    def throttled(self, answer: HttpAnswer, message: str, *, wait_s: float, about: str = "rate") -> Throttled:
-        """A create that was not taken for now; `wait_s` unless they say how long."""
+    def throttled(self, answer: HttpAnswer, message: str, *, wait_s: float, about: str | None = None) -> Throttled:
+        """A create that was not taken for now; `wait_s` unless they say how long, `about` unless their words tell."""
         said = retry_after_s(answer.headers, self._clock.now())
         return Throttled(
             f"{self.title}: {message or 'too many requests'}",
             retry_after_s=wait_s if said is None else said,
-            about=about,
+            about=about or ("balance" if kind_of(message) == "balance" else "rate"),
         )
 
     def refused(self, message: str, about: About) -> Refused:

@@ -28,8 +28,7 @@ def judge(api: RemoteApi, answer: HttpAnswer) -> Accepted:
         # In-flight renders exceed the balance: it fits again when one settles, or after a top-up.
         raise api.throttled(answer, message or "the account is out of credit", wait_s=THROTTLED_S, about="balance")
     if answer.status == 429:
-        about = "balance" if kind_of(message) == "balance" else "rate"
-        raise api.throttled(answer, message, wait_s=THROTTLED_S, about=about)
+        raise api.throttled(answer, message, wait_s=THROTTLED_S)
     if answer.status == 401:
         message = (message or "the key is not accepted") + " (the other way to send it: REELBOT_EACHLABS__AUTH)"
         raise api.refused(message, "account")

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from adapters.http.answer import HttpAnswer
-from adapters.providers.candidates import Listed, ours_among
+from adapters.providers.candidates import PAGE, Listed, listed, ours_among, window
 from adapters.providers.eachlabs.wire import input_in
-from adapters.providers.remote import RemoteApi, text_time
+from adapters.providers.remote import RemoteApi
 from bot.errors import ProviderUnavailable
 from bot.jobs.model import Submission
 from bot.ports import CannotTell, FindResult, Found
-
-PAGE: Final = 100
-MOST_PAGES: Final = 10
-BEFORE_START: Final = timedelta(seconds=5)
-AFTER_START: Final = timedelta(seconds=180)
-"""A create may be under way for 60 s; the list may lag for 120 s more."""
 
 Read = Callable[[str], Awaitable[dict[str, Any] | None]]
 """A render by its id; `None` when they do not know it."""
@@ -74,30 +67,19 @@ class Finder:
         return None
 
     async def _in_list(self, submission: Submission) -> FindResult:
-        listed = await self._listed(submission)
-        ids = listed.ids - await self._known_ids(submission.provider, listed.ids)
-        return await ours_among(ids, self._input_of, submission.input_url, title="Eachlabs", is_whole=listed.is_whole)
+        seen = await self._listed(submission)
+        ids = seen.ids - await self._known_ids(submission.provider, seen.ids)
+        return await ours_among(ids, self._input_of, submission.input_url, title="Eachlabs", is_whole=seen.is_whole)
 
     async def _input_of(self, render_id: str) -> str | None:
         render = await self._read(render_id)
         return input_in(render) if render is not None else None
 
     async def _listed(self, submission: Submission) -> Listed:
-        """Ids around the attempt, of the whole organisation, by their clock. Pages until a short one, never by a total."""
-        begin = submission.started_at + timedelta(seconds=self._api.skew_s)
-        window = {
-            "model": submission.model,
-            "from": text_time(begin - BEFORE_START),
-            "to": text_time(begin + AFTER_START),
-            "limit": str(PAGE),
-        }
-        ids: set[str] = set()
-        for page in range(MOST_PAGES):
-            rows = await self._page(window | {"offset": str(page * PAGE)})
-            ids |= {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]}
-            if len(rows) < PAGE:
-                return Listed(frozenset(ids))
-        return Listed(frozenset(ids), is_whole=False)
+        """Around the attempt, of the whole organisation, by their clock."""
+        begin, end = window(submission.started_at, self._api.skew_s)
+        asked = {"model": submission.model, "from": begin, "to": end, "limit": str(PAGE)}
+        return await listed(lambda number: self._page(asked | {"offset": str(number * PAGE)}))
 
     async def _page(self, params: dict[str, str]) -> list[Any]:
         version = self._version

@@ -29,11 +29,7 @@ def judge(api: RemoteApi, answer: HttpAnswer) -> Accepted:
         raise api.unconfirmed(answer)
     message = words(envelope.message)
     if status == 429:
-        raise api.throttled(answer, message, wait_s=THROTTLED_S, about=_throttled_about(message))
+        raise api.throttled(answer, message, wait_s=THROTTLED_S)
     if status == 401:
         message = (message or "the key is not accepted") + " (a key made before the first top-up never works)"
     raise api.refused(message, kind_of(message, ABOUT.get(status, "input")) if status != 401 else "account")
-
-
-def _throttled_about(message: str) -> str:
-    return "balance" if kind_of(message) == "balance" else "rate"

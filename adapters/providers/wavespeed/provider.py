@@ -9,10 +9,10 @@ from typing import Any, Final
 from urllib.parse import quote as quoted
 
 from adapters.http.answer import HttpAnswer
-from adapters.providers.candidates import Listed, ours_among
+from adapters.providers.candidates import PAGE, Listed, listed, ours_among, window
 from adapters.providers.hosting import Hosting
 from adapters.providers.paid import PaidProvider
-from adapters.providers.remote import RemoteApi, https_link, money, text_time, words
+from adapters.providers.remote import RemoteApi, https_link, money, words
 from adapters.providers.wavespeed import billing, creating, webhook
 from adapters.providers.wavespeed.wire import (
     AT_WORK,
@@ -49,12 +49,7 @@ from bot.ports import (
     Unknown,
 )
 
-PAGE: Final = 100
 SECRET_GOOD_S: Final = 3600.0
-MOST_PAGES: Final = 10
-BEFORE_START: Final = timedelta(seconds=5)
-AFTER_START: Final = timedelta(seconds=180)
-"""A create may be under way for 60 s; their clock and their list may lag for 120 s more."""
 
 
 class WaveSpeedProvider(PaidProvider):
@@ -110,10 +105,10 @@ class WaveSpeedProvider(PaidProvider):
     async def find(self, submission: Submission) -> FindResult:
         """By the input's address, which only one attempt has. Model and time alone never prove anything."""
         try:
-            listed = await self._listed(submission)
-            ids = listed.ids - await self._known_ids(self.name, listed.ids)
+            seen = await self._listed(submission)
+            ids = seen.ids - await self._known_ids(self.name, seen.ids)
             return await ours_among(
-                ids, self._input_of, submission.input_url, title="WaveSpeed", is_whole=listed.is_whole
+                ids, self._input_of, submission.input_url, title="WaveSpeed", is_whole=seen.is_whole
             )
         except ProviderUnavailable as error:
             return CannotTell(reason=str(error))
@@ -237,26 +232,15 @@ class WaveSpeedProvider(PaidProvider):
         return self._clock.now() + timedelta(seconds=self.api.skew_s)
 
     async def _listed(self, submission: Submission) -> Listed:
-        """Ids of the account's tasks of that model around the attempt, by their clock."""
-        begin = submission.started_at + timedelta(seconds=self.api.skew_s)
-        ids: set[str] = set()
-        for page in range(1, MOST_PAGES + 1):
-            answer = await self.api.ask(
-                "POST",
-                f"{self.api.base_url}/api/v3/predictions",
-                body={
-                    "page": page,
-                    "page_size": PAGE,
-                    "model": submission.model,
-                    "created_after": text_time(begin - BEFORE_START),
-                    "created_before": text_time(begin + AFTER_START),
-                },
-            )
-            items = self._data_of(answer).get("items")
+        """The account's tasks of that model around the attempt, by their clock."""
+        begin, end = window(submission.started_at, self.api.skew_s)
+        asked = {"page_size": PAGE, "model": submission.model, "created_after": begin, "created_before": end}
+
+        async def read_page(number: int) -> list[Any]:
+            url = f"{self.api.base_url}/api/v3/predictions"
+            items = self._data_of(await self.api.ask("POST", url, body={"page": number + 1, **asked})).get("items")
             if not isinstance(items, list):
                 raise ProviderUnavailable("WaveSpeed's list cannot be read at the moment.")
-            tasks = (item.get("id") for item in items if isinstance(item, dict))
-            ids |= {task_id for task_id in tasks if isinstance(task_id, str) and task_id}
-            if len(items) < PAGE:
-                return Listed(frozenset(ids))
-        return Listed(frozenset(ids), is_whole=False)
+            return items
+
+        return await listed(read_page)

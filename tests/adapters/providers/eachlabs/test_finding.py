@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.http.answer import HttpAnswer
-from adapters.providers.eachlabs.finding import MOST_PAGES, PAGE, Finder
+from adapters.providers.candidates import MOST_PAGES, PAGE
+from adapters.providers.eachlabs.finding import Finder
 from bot.errors import KeyRefused, ProviderUnavailable
 from bot.jobs.model import Submission
 from bot.ports import CannotTell, Found, HostedInput, NotThere

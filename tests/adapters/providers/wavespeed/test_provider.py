@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from adapters.http.answer import HttpAnswer
+from adapters.providers.candidates import MOST_PAGES, PAGE
 from adapters.providers.catalogue import read_models
 from adapters.providers.hosting import Hosting
 from adapters.providers.wavespeed.entry import CATALOGUE
-from adapters.providers.wavespeed.provider import MOST_PAGES, PAGE, SECRET_GOOD_S, WaveSpeedProvider
+from adapters.providers.wavespeed.provider import SECRET_GOOD_S, WaveSpeedProvider
 from adapters.providers.wavespeed.uploads import BinaryUpload, Uploads
 from bot.errors import KeyRefused, NotAllowed, ProviderUnavailable
 from bot.jobs.model import RenderSettings, Submission

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,12 @@ from bot.clock import SystemClock
 from bot.keys import KeyRing
 from bot.settings import load_settings
 from tests.conformance.provider_suite import ProviderBench
-from tests.emulators.processes import VendorProcess, vendor_emulator
+from tests.emulators.processes import VendorProcess, base_url, vendor_emulator
 from tests.factories import an_asset
 
 KEY = "test-key"
 VENDORS = ("wavespeed", "eachlabs")
 BUILD = {"wavespeed": wavespeed.build, "eachlabs": eachlabs.build}
-
-
-def base_url(vendor: str, emulator_url: str) -> str:
-    """What the setting `BASE_URL` says for this emulator."""
-    return emulator_url if vendor == "wavespeed" else f"{emulator_url}/v1"
 
 
 class PaidBench(ProviderBench):
@@ -88,6 +82,3 @@ class PaidBench(ProviderBench):
 def paid_emulator(folder: Path, vendor: str, **settings: Any) -> VendorProcess:
     """A quick one."""
     return vendor_emulator(folder, vendor, **({"render_s": 0.15} | settings))
-
-
-WINDOW = timedelta(minutes=3)

@@ -18,9 +18,9 @@ from bot.errors import KeyRefused, NotSent, ProviderUnavailable, Refused, Result
 from bot.jobs.model import RenderSettings
 from bot.money.amount import Money
 from bot.ports import Cancelled, CannotTell, Failed, Found, NotThere, Rendering, Succeeded, Unknown
-from tests.conformance.paid import VENDORS, PaidBench, base_url, paid_emulator
+from tests.conformance.paid import VENDORS, PaidBench, paid_emulator
 from tests.conformance.provider_suite import ProviderBench, ProviderSuite
-from tests.emulators.processes import VendorProcess
+from tests.emulators.processes import VendorProcess, base_url
 
 STORM = "a storm"
 

@@ -39,6 +39,7 @@ from tests.crash import mutations
 from tests.crash.evidence import DATABASE, UNCONFIRMED_OCCUPIES_S
 from tests.crash.people import PLATFORM, WORKSPACE, People, describe
 from tests.crash.stories import Story
+from tests.emulators.processes import base_url
 from tests.fakes.judge_courier import JudgeCourier
 from tests.fakes.judge_provider import JudgeFetcher, JudgeProvider
 from tests.fakes.workshop import FakeWorkshop
@@ -153,7 +154,7 @@ def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settin
         "allowed_workspaces": f"{PLATFORM}:{WORKSPACE}",
     }
     if story.vendor is not None:
-        home = f"http://127.0.0.1:{ports[story.vendor]}" + ("/v1" if story.vendor == "eachlabs" else "")
+        home = base_url(story.vendor, f"http://127.0.0.1:{ports[story.vendor]}")
         overrides |= {f"{story.vendor}.api_key": "test-key", f"{story.vendor}.base_url": home}
         overrides |= {f"{story.vendor}.max_concurrent": story.max_concurrent or 8}
         overrides |= {f"{story.vendor}.creates_per_minute": 1000}

@@ -13,52 +13,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.crash.assertions import check
 from tests.crash.evidence import CHAT, providers_of, read_evidence
 from tests.crash.patient import PATIENCE_S, Kill, Run
 from tests.crash.stories import Story
-from tests.emulators.processes import ROOT
+from tests.emulators.processes import ROOT, Nursery
 
 VENDOR_SETTINGS = {"clips": "magic", "render_s": 0.02, "retry_after": "0"}
 """Emulated services render in a blink, and what they render can be told from its bytes."""
 
 
-class Zygote:
+class Zygote(Nursery):
     """The warm process that forks (see `tests.crash.zygote`); one serves any number of cases, one after the other."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.crash.zygote"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        super().__init__("tests.crash.zygote")
         self.template: Path | None = None
         """A data directory whose database is prepared already; cases copy it instead of migrating their own."""
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """One request, one answer."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        stdin.write(json.dumps(request).encode() + b"\n")
-        stdin.flush()
-        line = stdout.readline()
-        if not line:
-            raise RuntimeError("the zygote died")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> None:
-        """End it, and with it all that is left of its children."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ START_TIMEOUT_S = 20.0
 
 
 class Nursery:
-    """The process that forks emulators for this one; started at the first need, it ends with it."""
+    """A warm process that forks others for this one (see `tests.emulators.nursery`); it ends with `stop`, or with us."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.emulators.nursery"]
+    def __init__(self, module: str = "tests.emulators.nursery") -> None:
+        command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._turn = threading.Lock()
         atexit.register(self._process.kill)
@@ -39,8 +39,24 @@ class Nursery:
         with self._turn:
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
-            answer: dict[str, Any] = json.loads(stdout.readline())
+            line = stdout.readline()
+        if not line:
+            raise RuntimeError("the process that forks the others died")
+        answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def stop(self) -> None:
+        """End it, and with it all that is left of its children."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 @cache
@@ -170,6 +186,11 @@ class VendorProcess(JudgeProcess):
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
+
+
+def base_url(vendor: str, emulator_url: str) -> str:
+    """What the setting `BASE_URL` says for an emulator at this address."""
+    return f"{emulator_url}/v1" if vendor == "eachlabs" else emulator_url
 
 
 def vendor_emulator(

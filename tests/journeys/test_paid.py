@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.emulators.processes import VendorProcess, vendor_emulator
+from tests.emulators.processes import VendorProcess, base_url, vendor_emulator
 from tests.journeys.running import server
 
 VENDORS = ("wavespeed", "eachlabs")
@@ -72,7 +72,7 @@ def account(
         name = vendor.upper()
         chosen = {
             f"REELBOT_{name}__API_KEY": "test-key",
-            f"REELBOT_{name}__BASE_URL": service.url + ("/v1" if vendor == "eachlabs" else ""),
+            f"REELBOT_{name}__BASE_URL": base_url(vendor, service.url),
             f"REELBOT_{name}__CREATES_PER_MINUTE": "1000",
             f"REELBOT_{name}__MAX_CONCURRENT": "20",
             "REELBOT_WEB__ADMIN_TOKEN": TOKEN,

@@ -47,6 +47,8 @@ class Model:
     image: ImageLimits = field(default_factory=ImageLimits)
     typical_s: float | None = None
     """How long a render usually takes by the vendor's word; what was measured here replaces it."""
+    made_from: str = "image"
+    """What it takes: `image`, or `clip` for what is only made from a finished clip and offered under one."""
     kind: str = "generated scene"
     """What the clip truly is, said on the card: `generated scene` or `camera move over the picture`."""
 

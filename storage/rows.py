@@ -37,8 +37,8 @@ from storage import tables
 
 _SAME_NAME = frozenset(
     "version epoch request_key prompt provider model image_asset audio_asset parent_id hold_id attempt_id "
-    "provider_job_id result_url delivery_id note progress tries retries_used failed_over flagged held_back next_at "
-    "state_since queued_at created_at updated_at".split()
+    "provider_job_id result_url delivery_id note progress tries retries_used failed_over flagged held_back forget "
+    "inputs_deleted_at clip_deleted_at erased_at next_at state_since queued_at created_at updated_at".split()
 )
 _MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held": "held_micro_usd"} | {
     "charged": "charged_micro_usd"
@@ -77,6 +77,7 @@ def job_from_row(row: RowMapping | dict[str, Any]) -> Job:
     for name, kind in _VALUES.items():
         values[name] = None if row[name] is None else kind(**row[name])
     return Job(
+        adjustments=tuple(row["adjustments"] or ()),
         id=row["id"],
         state=State(row["state"]),
         relation=Relation(row["relation"]) if row["relation"] else None,
@@ -106,6 +107,8 @@ def job_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
             columns[_MONEY[name]] = None if value is None else int(value)
         elif name in _VALUES:
             columns[name] = None if value is None else asdict(value)
+        elif name == "adjustments":
+            columns[name] = list(value)
         elif name in _SAME_NAME:
             columns[name] = value
         else:
@@ -201,6 +204,7 @@ def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> 
         "failed_over": False,
         "flagged": False,
         "held_back": False,
+        "adjustments": list(request.adjustments),
         "state_since": now,
         "created_at": now,
         "updated_at": now,

@@ -67,6 +67,8 @@ assets = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("duration_s", sa.Float),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("last_used_at", UtcTime, comment="when a job last came to refer to it, or its clip was sent again"),
+    sa.Index("ix_assets_kind_used", "kind", "last_used_at"),
 )
 
 jobs = sa.Table(
@@ -116,6 +118,11 @@ jobs = sa.Table(
         "flagged", sa.Boolean, nullable=False, server_default="0", comment="not safe for work, the provider says"
     ),
     sa.Column("held_back", sa.Boolean, nullable=False),
+    sa.Column("adjustments", sa.JSON, comment="what was changed of the inputs to fit the model, as sentences"),
+    sa.Column("inputs_deleted_at", UtcTime, comment="by retention"),
+    sa.Column("clip_deleted_at", UtcTime, comment="by retention"),
+    sa.Column("forget", sa.Boolean, nullable=False, server_default="0", comment="erase it as soon as it has ended"),
+    sa.Column("erased_at", UtcTime, comment="only its bookkeeping is left"),
     sa.Column("next_at", UtcTime),
     sa.Column("state_since", UtcTime, nullable=False),
     sa.Column("queued_at", UtcTime),
@@ -125,6 +132,7 @@ jobs = sa.Table(
     sa.Index("ix_jobs_state_seq", "state", "seq"),
     sa.Index("ix_jobs_person_state", "person", "state"),
     sa.Index("ix_jobs_parent", "parent_id"),
+    sa.Index("ix_jobs_created", "created_at"),
     sqlite_autoincrement=True,
 )
 
@@ -132,7 +140,7 @@ job_assets = sa.Table(
     "job_assets",
     metadata,
     sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("role", sa.String, primary_key=True, comment="original, image, audio, clip, poster"),
+    sa.Column("role", sa.String, primary_key=True, comment="original, image, sound, audio, source, part, clip, poster"),
     sa.Column("asset_id", sa.String, sa.ForeignKey("assets.id"), nullable=False, index=True),
     comment="which job refers to which file; a file without a row here may be deleted",
 )

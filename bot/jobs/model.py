@@ -65,7 +65,7 @@ class AssetKind(StrEnum):
     """What an asset is for."""
 
     ORIGINAL = "original"
-    """As the person sent it; kept for Again, never served."""
+    """As the person sent it, picture or sound; kept for Again, never served."""
     IMAGE = "image"
     """The stripped, normalised picture; the only copy that leaves."""
     AUDIO = "audio"
@@ -91,7 +91,8 @@ class InputRef:
     """Where an input lies before we have copied it: `source` names who can collect it, `locator` is theirs to read."""
 
     source: str
-    """`asset` (already in our media store; `locator` is its id) or a platform's name."""
+    """`asset` (in our media store; `locator` is its id), `frame` (the last frame of the clip with that id), `clip` (that
+    clip itself), or a platform's name."""
     locator: str
     filename: str | None = None
 
@@ -113,6 +114,8 @@ class JobRequest:
     """The person said yes to the quoted price in advance (`--yes`, `confirm`)."""
     parent_id: JobId | None = None
     relation: Relation | None = None
+    adjustments: tuple[str, ...] = ()
+    """What was changed of the inputs already, as in `Job`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,8 @@ class Clip:
     poster_id: str | None = None
     flagged: bool = False
     """The provider marked it as not safe for work."""
+    part_id: str | None = None
+    """Of an extended clip: the new part by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +195,16 @@ class Job:
     """Submissions made so far."""
     held_back: bool = False
     """Came with a restored database: goes on, but posts nothing by itself."""
+    adjustments: tuple[str, ...] = ()
+    """What was changed of the inputs to fit the model, each a few words for the card."""
+    inputs_deleted_at: datetime | None = None
+    """When its picture and sound were deleted, their time being over."""
+    clip_deleted_at: datetime | None = None
+    """When its clip was."""
+    forget: bool = False
+    """Somebody who may asked to forget it: it is erased as soon as it has ended, and nothing more is posted."""
+    erased_at: datetime | None = None
+    """Since when only its bookkeeping is left."""
     next_at: datetime | None = None
     """When to look again; `None` is now."""
     state_since: datetime

@@ -1,0 +1,39 @@
+"""What keeping and forgetting needs: when a file was last used, what was deleted and when, who asked to be forgotten.
+
+Revision ID: 0003
+Revises: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Columns that begin with what was true before: nothing was deleted, and a file was last used when it came."""
+    op.add_column(
+        "assets",
+        sa.Column(
+            "last_used_at",
+            sa.DateTime(timezone=True),
+            comment="when a job last came to refer to it, or its clip was sent again",
+        ),
+    )
+    op.execute("UPDATE assets SET last_used_at = created_at")
+    for name, kind, comment in (
+        ("adjustments", sa.JSON(), "what was changed of the inputs to fit the model, as sentences"),
+        ("inputs_deleted_at", sa.DateTime(timezone=True), "by retention"),
+        ("clip_deleted_at", sa.DateTime(timezone=True), "by retention"),
+        ("erased_at", sa.DateTime(timezone=True), "only its bookkeeping is left"),
+    ):
+        op.add_column("jobs", sa.Column(name, kind, comment=comment))
+    forget = sa.Column(
+        "forget", sa.Boolean(), server_default="0", nullable=False, comment="erase it as soon as it has ended"
+    )
+    op.add_column("jobs", forget)
+    op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
+    op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)

@@ -6,6 +6,7 @@
     │   ├── BadPrompt                words or options that are unknown or out of range
     │   └── RequestKeyReused         the same key with another request                               HTTP 422
     ├── NotFound                     no such job, limit, workspace …                                 HTTP 404
+    │   └── Expired                  it was kept once, and was deleted when its time was over         HTTP 410
     ├── NotAllowed                   this person may not do this here                                HTTP 403
     ├── TooLate                      the job is past the point where this was possible               HTTP 409
     ├── LimitReached                 a budget or quota is used up; says which and when it resets     HTTP 429
@@ -15,6 +16,7 @@
     │   └── DatabaseCorrupt          the database file is damaged; names the backup
     ├── AlreadyRunning               another process runs the engine on this data dir                exit 75
     ├── DiskFull                     no room to write; nothing half-written was kept                 exit 75
+    ├── AssetStale                   a file was not named in time and must be put once more           exit 75
     ├── Fenced                       the job is no longer ours: reload and look again (never shown)
     ├── SubmitError                  the four ways a paid request ends badly; see each
     │   ├── NotSent · Throttled · Refused · Unconfirmed
@@ -76,6 +78,13 @@ class NotFound(ReelbotError):
     code = "not_found"
     exit_code = 1
     http_status = 404
+
+
+class Expired(NotFound):
+    """It was kept once, and was deleted when its time was over; the sentence says when, and what to send again."""
+
+    code = "expired"
+    http_status = 410
 
 
 class NotAllowed(ReelbotError):
@@ -149,6 +158,14 @@ class DiskFull(ReelbotError):
     code = "disk_full"
     exit_code = 75
     http_status = 507
+
+
+class AssetStale(ReelbotError):
+    """Too long passed between keeping a file and naming it in a row. Nothing was written; put it again."""
+
+    code = "asset_stale"
+    exit_code = 75
+    http_status = 503
 
 
 class Fenced(ReelbotError):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
+from bot.errors import AssetStale, Expired
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind
 from storage import tables
 from storage.database import Database, insert_into
 from storage.rows import asset_from_row
 
+NAMED_WITHIN_S = 10.0
+"""Longest from putting a file to naming it in a row."""
+DELETABLE_AFTER_S = 20.0
+"""Youngest a file that no row names may be removed: whoever put it has named it by then, or never will."""
+
+_COLUMNS = ("id", "size_bytes", "content_type", "width", "height", "duration_s")
+_USED = (
+    tables.assets.update().where(tables.assets.c.id == sa.bindparam("of_id")).values(last_used_at=sa.bindparam("used"))
+)
 _LOAD = sa.select(tables.assets).where(tables.assets.c.id == sa.bindparam("of_id"))
 
 
@@ -44,14 +55,28 @@ class Assets:
 
 
 def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetime) -> None:
-    """Remember files, inside the transaction of whoever refers to them.
+    """Remember files, inside the transaction of whoever refers to them; used now, whoever else did before.
 
-    Harmless for files that are known. Only an original that turns out to be, byte for byte, what its stripped copy is
-    counts as the copy from then on: it has nothing left to strip, and providers must be able to get it.
+    Only an original that turns out to be, byte for byte, what its stripped copy is counts as the copy from then on: it
+    has nothing left to strip, and providers must be able to get it.
+
+    A file that no row names is removed once it is `DELETABLE_AFTER_S` old. So a file that was put longer than
+    `NAMED_WITHIN_S` ago is not named any more (`AssetStale`: put it again), and one that was read from our books only
+    while its row still stands (`Expired`).
     """
-    if assets:
-        rows = [asdict(asset) | {"kind": asset.kind.value, "created_at": now} for asset in assets]
-        connection.execute(_upsert(connection.dialect.name), rows)
+    for asset in assets:
+        if asset.stored_at is not None and not 0 <= time.time() - asset.stored_at <= NAMED_WITHIN_S:
+            raise AssetStale("This machine was held up while it kept your file. Send it again.")
+    for asset in assets:
+        if asset.is_known and connection.execute(_USED, {"of_id": asset.id, "used": now}).rowcount == 0:
+            raise Expired("The file was deleted a moment ago: attach it again.")
+    if new := [asset for asset in assets if not asset.is_known]:
+        connection.execute(_upsert(connection.dialect.name), [_row(asset, now) for asset in new])
+
+
+def _row(asset: Asset, now: datetime) -> dict[str, Any]:
+    kept = {name: getattr(asset, name) for name in _COLUMNS}
+    return kept | {"kind": asset.kind.value, "created_at": now, "last_used_at": now}
 
 
 def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tuple[str, Asset]]) -> None:
@@ -64,11 +89,11 @@ def refer_assets(connection: sa.Connection, job_id: JobId, assets: Sequence[tupl
 @cache
 def _upsert(dialect: str) -> sa.Insert:
     inserted = insert_into(dialect, tables.assets)
-    was_original = tables.assets.c.kind == AssetKind.ORIGINAL.value
-    learned = {name: inserted.excluded[name] for name in ("kind", "content_type", "width", "height", "duration_s")}
-    return inserted.on_conflict_do_update(
-        index_elements=["id"], set_=learned, where=was_original & (inserted.excluded.kind != AssetKind.ORIGINAL.value)
-    )
+    known, new = tables.assets.c, inserted.excluded
+    learns = (known.kind == AssetKind.ORIGINAL.value) & (new.kind != AssetKind.ORIGINAL.value)
+    names = ("kind", "content_type", "width", "height", "duration_s")
+    learned: dict[str, Any] = {name: sa.case((learns, new[name]), else_=known[name]) for name in names}
+    return inserted.on_conflict_do_update(index_elements=["id"], set_=learned | {"last_used_at": new.last_used_at})
 
 
 @cache

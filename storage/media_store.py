@@ -11,41 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
 
-from bot.errors import NO_ROOM, ConfigurationError, DiskFull, NotFound
+from bot.errors import NO_ROOM, DiskFull, NotFound
 from bot.jobs.model import Asset, AssetKind
-
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
-CHUNK_BYTES = 256 * 1024
-STALE_AFTER_S = 24 * 3600
-"""A half-written file this old belongs to a process that died; younger ones may be somebody's work in progress."""
-
-_ID = re.compile(r"[0-9a-f]{64}")
-
-
-class _Shelf(Protocol):
-    """Where the bytes lie. Everything here blocks; `FileNotFoundError` means the key is not there."""
-
-    def put(self, source: Path, *, consume: bool) -> tuple[str, int]: ...
-
-    def local_path(self, key: str) -> Path | None: ...
-
-    def size(self, key: str) -> int: ...
-
-    def chunks(self, key: str, start: int, end: int) -> Iterator[bytes]: ...
-
-    def delete(self, key: str) -> None: ...
+from storage.shelves import Shelf, is_asset_id, key_of, shelf_for
 
 
 class ObjectMediaStore:
@@ -56,7 +30,7 @@ class ObjectMediaStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._shelf: _Shelf = _shelf_for(url)
+        self._shelf: Shelf = shelf_for(url)
 
     async def put(self, path: Path, kind: AssetKind, content_type: str, *, consume: bool = False) -> Asset:
         """Copy a local file in, atomically and durably: when this returns, a power cut cannot lose it.
@@ -66,13 +40,13 @@ class ObjectMediaStore:
         """
         with _no_room_is_disk_full():
             asset_id, size = await asyncio.to_thread(self._shelf.put, path, consume=consume)
-        return Asset(id=asset_id, kind=kind, size_bytes=size, content_type=content_type)
+        return Asset(id=asset_id, kind=kind, size_bytes=size, content_type=content_type, stored_at=time.time())
 
     async def local_path(self, asset_id: str) -> Path | None:
         """The asset as a local file where the store lies on this machine, else `None`."""
-        if not _ID.fullmatch(asset_id):
+        if not is_asset_id(asset_id):
             return None
-        return await asyncio.to_thread(self._shelf.local_path, _key(asset_id))
+        return await asyncio.to_thread(self._shelf.local_path, key_of(asset_id))
 
     async def copy_to(self, asset_id: str, path: Path) -> None:
         """Write the asset to a local file. `NotFound` when it is gone; `DiskFull` when there is no room.
@@ -85,7 +59,7 @@ class ObjectMediaStore:
     async def size(self, asset_id: str) -> int:
         """Bytes. `NotFound` when it is gone."""
         with _gone_is_not_found(asset_id):
-            return await asyncio.to_thread(self._shelf.size, _key(asset_id))
+            return await asyncio.to_thread(self._shelf.size, key_of(asset_id))
 
     async def read(self, asset_id: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes `start` to `end` (exclusive), in pieces of a quarter of a mebibyte; what lies past the end is left out.
@@ -93,193 +67,38 @@ class ObjectMediaStore:
         `NotFound`, at the first piece, when it is gone. A file that is deleted meanwhile is still read to its end.
         """
         with _gone_is_not_found(asset_id):
-            last = min(end, await asyncio.to_thread(self._shelf.size, _key(asset_id)))
+            last = min(end, await asyncio.to_thread(self._shelf.size, key_of(asset_id)))
             if start >= last:
                 return
-            pieces = self._shelf.chunks(_key(asset_id), start, last)
+            pieces = self._shelf.chunks(key_of(asset_id), start, last)
             while piece := await asyncio.to_thread(next, pieces, b""):
                 yield piece
 
     async def delete(self, asset_id: str) -> None:
         """Remove it; harmless when it is gone."""
-        if _ID.fullmatch(asset_id):
+        if is_asset_id(asset_id):
             with contextlib.suppress(FileNotFoundError):
-                await asyncio.to_thread(self._shelf.delete, _key(asset_id))
+                await asyncio.to_thread(self._shelf.delete, key_of(asset_id))
+
+    async def delete_older(self, asset_id: str, age_s: float) -> bool:
+        """Remove it unless it was put within `age_s` seconds; says whether it is gone. For files that no row names."""
+        if not is_asset_id(asset_id):
+            return True
+        return await asyncio.to_thread(self._shelf.delete_older, key_of(asset_id), age_s)
+
+    async def ids(self) -> AsyncIterator[tuple[str, float]]:
+        """Every file that is kept, by its id, and how many seconds ago it was put."""
+        found = self._shelf.ids()
+        while (one := await asyncio.to_thread(next, found, None)) is not None:
+            yield one
 
     def _copy(self, asset_id: str, path: Path) -> None:
         with _gone_is_not_found(asset_id):
-            size = self._shelf.size(_key(asset_id))
+            size = self._shelf.size(key_of(asset_id))
         # A missing folder at `path` is the caller's mistake and must not read as "the asset is gone".
         with _written_beside(path) as temporary, temporary.open("wb") as out, _gone_is_not_found(asset_id):
-            for piece in self._shelf.chunks(_key(asset_id), 0, size):
+            for piece in self._shelf.chunks(key_of(asset_id), 0, size):
                 out.write(piece)
-
-
-class _Directory:
-    """A shelf in a local directory; see the module's docstring for what it promises about power cuts."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._incoming = root / "incoming"
-        self._durable: set[Path] = set()
-        """Directories whose own entry this process has synced: each is synced once, not once a put."""
-
-    def put(self, source: Path, *, consume: bool) -> tuple[str, int]:
-        self._prepare()
-        if consume and source.stat().st_dev == self._incoming.stat().st_dev:
-            return self._take(source)
-        temporary = self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
-        try:
-            with source.open("rb", buffering=0) as file, temporary.open("xb", buffering=0) as out:
-                digest, size = hashlib.sha256(), 0
-                buffer = memoryview(bytearray(CHUNK_BYTES))
-                while count := file.readinto(buffer):
-                    digest.update(buffer[:count])
-                    _write_all(out.fileno(), buffer[:count])
-                    size += count
-                os.fsync(out.fileno())
-            self._name(temporary, digest.hexdigest())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return digest.hexdigest(), size
-
-    def _take(self, source: Path) -> tuple[str, int]:
-        """The file itself, synced and moved into its place: a clip is written once, not twice."""
-        with source.open("rb", buffering=0) as file:
-            digest, size = hashlib.sha256(), 0
-            buffer = memoryview(bytearray(CHUNK_BYTES))
-            while count := file.readinto(buffer):
-                digest.update(buffer[:count])
-                size += count
-            os.fsync(file.fileno())
-        self._name(source, digest.hexdigest())
-        return digest.hexdigest(), size
-
-    def _name(self, file: Path, asset_id: str) -> None:
-        target = self._root / _key(asset_id)
-        self._make_durable(target.parent)
-        # Also when it is there already: replacing it by the same bytes heals one that was damaged.
-        os.replace(file, target)
-        _sync_directory(target.parent)
-
-    def local_path(self, key: str) -> Path | None:
-        path = self._root / key
-        return path if path.is_file() else None
-
-    def size(self, key: str) -> int:
-        return (self._root / key).stat().st_size
-
-    def chunks(self, key: str, start: int, end: int) -> Iterator[bytes]:
-        with (self._root / key).open("rb", buffering=0) as file:
-            file.seek(start)
-            while start < end and (piece := file.read(min(CHUNK_BYTES, end - start))):
-                start += len(piece)
-                yield piece
-
-    def delete(self, key: str) -> None:
-        (self._root / key).unlink()
-
-    def _prepare(self) -> None:
-        if self._incoming in self._durable and self._incoming.is_dir():
-            return
-        self._make_durable(self._incoming)
-        for leftover in self._incoming.iterdir():
-            with contextlib.suppress(OSError):
-                if time.time() - leftover.stat().st_mtime > STALE_AFTER_S:
-                    leftover.unlink()
-
-    def _make_durable(self, directory: Path) -> None:
-        """Make a directory and sync every entry on the way to it, as far up as this process has not done so yet."""
-        path_to_it = (directory, *directory.parents)
-        made = {inner for inner in path_to_it if not inner.exists()}
-        directory.mkdir(parents=True, exist_ok=True)
-        for inner in path_to_it:
-            ours = inner in made or inner.is_relative_to(self._root)
-            if not ours or (inner in self._durable and inner not in made):
-                break
-            # Existing is not enough: whoever made it may have died before its entry reached the disk.
-            _sync_directory(inner.parent)
-            self._durable.add(inner)
-
-
-class _Bucket:
-    """A shelf in an object store, where a put that returned is durable by the vendor's word."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    def put(self, source: Path, *, consume: bool) -> tuple[str, int]:
-        import obstore
-
-        with source.open("rb") as file:
-            asset_id = hashlib.file_digest(file, "sha256").hexdigest()
-        size = source.stat().st_size
-        with contextlib.suppress(FileNotFoundError):
-            if self.size(_key(asset_id)) == size:
-                return asset_id, size
-        # Puts are atomic: readers see the whole object or none, and an abandoned multipart upload is never listed.
-        obstore.put(self._store, _key(asset_id), source)
-        return asset_id, size
-
-    def local_path(self, key: str) -> Path | None:
-        return None
-
-    def size(self, key: str) -> int:
-        import obstore
-
-        return obstore.head(self._store, key)["size"]
-
-    def chunks(self, key: str, start: int, end: int) -> Iterator[bytes]:
-        import obstore
-
-        if start >= end:  # an object store calls an empty range an error
-            return
-        answer = obstore.get(self._store, key, options={"range": (start, end)})
-        for piece in answer.stream(min_chunk_size=CHUNK_BYTES):
-            yield bytes(piece)
-
-    def delete(self, key: str) -> None:
-        import obstore
-
-        obstore.delete(self._store, key)
-
-
-def _shelf_for(url: str) -> _Shelf:
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-        return _Directory(Path(unquote(parts.path)))
-    if parts.scheme in ("s3", "gs", "az", "memory"):
-        from obstore.exceptions import BaseError
-        from obstore.store import from_url
-
-        try:
-            return _Bucket(from_url(url))
-        except (BaseError, ValueError) as error:
-            raise ConfigurationError(f"The media store at {parts.scheme}:// cannot be opened: {error}") from error
-    raise ConfigurationError(
-        f"The media store must be a URL like file:///var/lib/reelbot/media, s3://bucket/path, gs://… or az://…, not {url!r}"
-    )
-
-
-def _key(asset_id: str) -> str:
-    """`ab/<sha256>`. Whatever is no SHA-256 names nothing, so that no id can climb out of the store."""
-    if not _ID.fullmatch(asset_id):
-        raise FileNotFoundError(asset_id)
-    return f"{asset_id[:2]}/{asset_id}"
-
-
-def _write_all(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

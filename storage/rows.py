@@ -169,7 +169,7 @@ def event_from_row(row: RowMapping) -> JobEvent:
 def asset_from_row(row: RowMapping) -> Asset:
     """The asset a row holds."""
     names = "id size_bytes content_type width height duration_s".split()
-    return Asset(kind=AssetKind(row["kind"]), **{name: row[name] for name in names})
+    return Asset(kind=AssetKind(row["kind"]), is_known=True, **{name: row[name] for name in names})
 
 
 def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> dict[str, Any]:

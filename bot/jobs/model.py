@@ -84,6 +84,10 @@ class Asset:
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
+    stored_at: float | None = field(default=None, compare=False)
+    """Just put into the media store, at this time (of the system's clock); `None` when read from our books."""
+    is_known: bool = field(default=False, compare=False)
+    """Read from our books: whoever refers to it does so only while its row still stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ import pytest
 from bot.errors import ConfigurationError, NotFound
 from bot.jobs.model import Asset, AssetKind
 from bot.ports import MediaStore
-from storage.media_store import CHUNK_BYTES, STALE_AFTER_S, ObjectMediaStore
+from storage.media_store import ObjectMediaStore
+from storage.shelves import CHUNK_BYTES, STALE_AFTER_S
 
 pytestmark = pytest.mark.asyncio
 

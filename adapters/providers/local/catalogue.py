@@ -14,7 +14,7 @@ CAMERA_MOVE = Model(
     default_duration_s=5,
     default_resolution="720p",
     price=Free(),
-    takes_audio=False,
+    takes_audio=True,
     takes_negative=False,
     takes_expand=False,
     takes_seed=True,
@@ -24,4 +24,22 @@ CAMERA_MOVE = Model(
     kind="camera move over the picture",
 )
 
-MODELS = (CAMERA_MOVE,)
+LOOP = Model(
+    provider="local",
+    slug="loop",
+    title="Loop (made here, free)",
+    # Whatever the finished clip was ordered with: none of it is asked again.
+    durations_s=tuple(range(1, 61)),
+    resolutions=("480p", "720p", "1080p"),
+    default_duration_s=5,
+    default_resolution="720p",
+    price=Free(),
+    takes_audio=False,
+    takes_negative=False,
+    takes_expand=False,
+    takes_seed=False,
+    made_from="clip",
+    kind="loop of the finished clip",
+)
+
+MODELS = (CAMERA_MOVE, LOOP)

@@ -23,19 +23,29 @@ from typing import Any
 from adapters.media.files import remove_quietly, sync_directory, write_text_whole
 
 LOCAL_FAULT = "render_failed"
+INPUT_GONE = "input_gone"
 _LOCK_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Everything a render depends on; the same order gives the same pictures."""
+    """Everything a render depends on; the same order gives the same clip.
+
+    Later fields have defaults: an order that an older Reelbot left on disk is still an order.
+    """
 
     picture: str
+    """The file it is made of: a picture, or the finished clip of a loop."""
     move: str
     strength: str
     seed: int
     resolution: str
     frames: int
+    focus: tuple[float, float] | None = None
+    """The part of the picture a person named, as fractions of its sides."""
+    audio: str | None = None
+    kind: str = "camera"
+    """`camera`, or `loop`: then only `picture` counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,14 @@ class Failure:
 
     code: str
     message: str
+
+
+class NoClip(Exception):
+    """The render cannot be made, whoever tries again. Carries what the person is told."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class RenderFolder:
@@ -70,7 +88,9 @@ class RenderFolder:
 
     def order(self) -> Order:
         """What to render."""
-        return Order(**_read_json(self._request))
+        found = _read_json(self._request)
+        focus = found.get("focus")
+        return Order(**(found | {"focus": (float(focus[0]), float(focus[1])) if focus else None}))
 
     def remove(self) -> None:
         """Remove everything; harmless when it is gone."""

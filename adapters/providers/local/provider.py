@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
 from adapters.media.processes import kill_group, start_worker
-from adapters.providers.local import camera
 from adapters.providers.local.catalogue import MODELS
 from adapters.providers.local.folder import LOCAL_FAULT, Failure, Order, RenderFolder
+from adapters.providers.local.orders import missing_input, order_for
 from adapters.providers.local.worker import DISK_FULL, DONE, FAILED, disk_full
 from bot.errors import NO_ROOM, NotAllowed, NotSent, Refused
 from bot.jobs.model import Asset, Submission
@@ -44,7 +42,6 @@ from bot.ports import (
 
 log = structlog.get_logger()
 
-_FRAMES_PER_S = 24
 _MOST_CRASHES = 3
 _EMPTY_IS_ORPHAN_AFTER = timedelta(days=1)
 _ORPHAN_AFTER = timedelta(days=8)
@@ -79,7 +76,7 @@ class LocalProvider:
         self._closed = False
 
     def models(self) -> Sequence[Model]:
-        """One model: a camera move over the picture."""
+        """A camera move over the picture, and a loop of a finished clip."""
         return MODELS
 
     async def host(self, asset: Asset) -> HostedInput:
@@ -91,7 +88,9 @@ class LocalProvider:
 
         The order is on disk before `about_to_send`, so that an accepted render survives everything after it.
         """
-        order = self._order(request)
+        if not _is_id(request.attempt_id):
+            raise Refused("The attempt's id cannot name a folder.")
+        order = order_for(request, frames=self._frames)
         folder = self._folder(request.attempt_id)
         try:
             await asyncio.to_thread(self._create, folder, order)
@@ -176,37 +175,10 @@ class LocalProvider:
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
-    def _order(self, request: SubmitRequest) -> Order:
-        model = next((model for model in MODELS if model.slug == request.model), None)
-        if model is None:
-            raise Refused(f"The local renderer has no model {request.model!r}.", about="model")
-        settings = request.settings
-        if not _is_id(request.attempt_id):
-            raise Refused("The attempt's id cannot name a folder.")
-        if settings.duration_s not in model.durations_s or settings.resolution not in model.resolutions:
-            raise Refused(f"The local renderer does not make {settings.duration_s} s in {settings.resolution}.")
-        if request.audio is not None or settings.negative_prompt:
-            raise Refused("The local renderer takes neither sound nor a negative prompt.")
-        if settings.camera is not None and settings.camera not in camera.MOVES:
-            raise Refused(f"The local renderer knows no camera move {settings.camera!r}.")
-        if settings.motion is not None and settings.motion not in camera.STRENGTHS:
-            raise Refused(f"The local renderer knows no motion {settings.motion!r}.")
-        # Drawn from the attempt when nobody named one: a render begun again is still the same render.
-        seed = settings.seed if settings.seed is not None else _drawn_seed(request.attempt_id)
-        shot = camera.choose(camera=settings.camera, motion=settings.motion, prompt=request.prompt, seed=seed)
-        return Order(
-            picture=str(_path_of(request.image.url)),
-            move=shot.move,
-            strength=shot.strength,
-            seed=shot.seed,
-            resolution=settings.resolution,
-            frames=self._frames or settings.duration_s * _FRAMES_PER_S,
-        )
-
     def _create(self, folder: RenderFolder, order: Order) -> None:
         self._sweep()
-        if not Path(order.picture).is_file():
-            raise Refused("The picture is not there (any more).")
+        if (problem := missing_input(order)) is not None:
+            raise Refused(problem)
         folder.create(order)
 
     def _folder(self, attempt_id: str) -> RenderFolder:
@@ -267,17 +239,6 @@ class LocalProvider:
 def _is_id(attempt_id: str) -> bool:
     """Ids become folder names: nothing in them may lead elsewhere."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", attempt_id) is not None
-
-
-def _drawn_seed(attempt_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(attempt_id.encode()).digest()[:4], "big") >> 1
-
-
-def _path_of(url: str) -> Path:
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise Refused("The local renderer reads files of this machine only.")
-    return Path(unquote(parts.path))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

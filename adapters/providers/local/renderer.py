@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from adapters.media.files import written_whole
+from adapters.providers.local import sound
 from adapters.providers.local.camera import Shot, Stage, View, view_at
 
 FRAMES_PER_S = 24
@@ -44,10 +45,6 @@ _TO_YUV = (
 
 Plane = NDArray[np.uint8]
 Positions = NDArray[np.floating[Any]]
-
-
-class Stopped(Exception):
-    """Somebody asked for the render to end; nothing was left behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +104,15 @@ def render(
     shot: Shot,
     resolution: str,
     frames: int,
+    audio: Path | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Render the shot to an MP4 at `into`: whole and durable, or not there at all.
+    """Render the shot to an MP4 at `into`, with `audio` (a WAV) under it: whole and durable, or not there at all.
 
     `on_frame(done, total)` is called for every frame handed to the encoder and ends the render by raising; the last
-    call, with `done == total`, comes once the file is complete.
+    call, with `done == total`, comes once the file is complete. `NoClip` when the sound cannot be used.
     """
+    samples = None if audio is None else sound.read(audio, Fraction(frames, FRAMES_PER_S))
     with written_whole(into) as temporary:
         with Image.open(picture, formats=("JPEG",)) as opened:
             image = opened.convert("RGB")
@@ -123,7 +122,7 @@ def render(
         planes = Planes(image, boxes, fit.output)
         del image
         try:
-            _encode(temporary, fit.output, map(planes.frame, boxes), frames, on_frame)
+            _encode(temporary, fit.output, map(planes.frame, boxes), frames, samples, on_frame)
         except OSError as error:
             # FFmpeg's errors are OSErrors by their number; the file name in them is a temporary one of no use to anybody.
             raise OSError(error.errno, os.strerror(error.errno)) if error.errno else error from error
@@ -135,18 +134,25 @@ def _encode(
     size: tuple[int, int],
     images: Iterator[VideoFrame],
     frames: int,
+    samples: sound.Samples | None,
     on_frame: Callable[[int, int], None],
 ) -> None:
     # The index before the pictures (faststart), so that players begin before the download has ended.
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = open_stream(container, size, frames)
+        # Both streams before the first packet.
+        track = None if samples is None else sound.Track(container, samples)
         for number, image in enumerate(images):
             # Never `frames` itself here: the encoder holds frames back, and the end is the file being complete.
             on_frame(number, frames)
             image.pts = number
             image.time_base = Fraction(1, FRAMES_PER_S)
             container.mux(stream.encode(image))
+            if track is not None:
+                track.write_until(Fraction(number + 1, FRAMES_PER_S))
         container.mux(stream.encode(None))
+        if track is not None:
+            track.finish()
     _check_complete(path)
 
 

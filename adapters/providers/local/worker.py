@@ -6,16 +6,29 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from adapters.media.processes import confine
-from adapters.providers.local.folder import LOCAL_FAULT, Failure, RenderFolder, write_progress
+from adapters.providers.local.folder import (
+    INPUT_GONE,
+    LOCAL_FAULT,
+    Failure,
+    NoClip,
+    Order,
+    RenderFolder,
+    write_progress,
+)
 
 # A 4096 px picture as floats and planes stays below 1 GiB; x264 at 1080p adds 0.3.
 _MEMORY_BYTES = 3 * 1024**3
 _CPU_S = 1800
 
 DONE, FAILED, NOT_OURS, STOPPED, DISK_FULL = 0, 1, 3, 4, 75
+
+
+class Stopped(Exception):
+    """Somebody asked for the render to end; whoever writes leaves nothing behind."""
 
 
 def main(path: str) -> int:
@@ -36,39 +49,58 @@ def main(path: str) -> int:
 
 
 def _render(folder: RenderFolder, asked: list[int]) -> int:
-    from adapters.providers.local import renderer
-    from adapters.providers.local.camera import Shot
-    from bot.errors import NO_ROOM
+    from bot.errors import NO_ROOM, DiskFull, ReelbotError
 
     progress = folder.open_progress()
 
     def on_frame(done: int, total: int) -> None:
-        write_progress(progress, done / total)
+        write_progress(progress, done / max(1, total))
         if asked or folder.is_cancelled():
-            raise renderer.Stopped
+            raise Stopped
 
     order = folder.order()
+    subject = "clip" if order.kind == "loop" else "picture"
     try:
-        renderer.render(
-            picture=Path(order.picture),
-            into=folder.result,
-            shot=Shot(move=order.move, strength=order.strength, seed=order.seed),
-            resolution=order.resolution,
-            frames=order.frames,
-            on_frame=on_frame,
-        )
-    except renderer.Stopped:
+        _make(order, folder.result, on_frame)
+    except Stopped:
         return STOPPED
+    except NoClip as error:
+        return _fail(folder, error.failure)
     except MemoryError:
         return _fail(folder, Failure(code=LOCAL_FAULT, message="Rendering needs more memory than this machine has."))
     except FileNotFoundError:
-        return _fail(folder, Failure(code="input_gone", message="The picture is no longer there to render from."))
+        return _fail(folder, Failure(code=INPUT_GONE, message=f"The {subject} is no longer there to render from."))
+    except DiskFull:
+        return _no_room(folder)
+    except ReelbotError as error:
+        return _fail(folder, Failure(code=LOCAL_FAULT, message=str(error)))
     except OSError as error:
         if error.errno in NO_ROOM:
-            _fail(folder, disk_full())
-            return DISK_FULL
+            return _no_room(folder)
         return _fail(folder, Failure(code=LOCAL_FAULT, message=f"Rendering failed: {error.strerror or error}."))
     return DONE
+
+
+def _make(order: Order, into: Path, on_frame: Callable[[int, int], None]) -> None:
+    if order.kind == "loop":
+        from adapters.media.looping import loop
+
+        if not Path(order.picture).is_file():
+            raise FileNotFoundError
+        loop(clip=Path(order.picture), into=into, on_frame=on_frame)
+        return
+    from adapters.providers.local.camera import Shot
+    from adapters.providers.local.renderer import render
+
+    render(
+        picture=Path(order.picture),
+        into=into,
+        shot=Shot(move=order.move, strength=order.strength, seed=order.seed),
+        resolution=order.resolution,
+        frames=order.frames,
+        audio=None if order.audio is None else Path(order.audio),
+        on_frame=on_frame,
+    )
 
 
 def disk_full() -> Failure:
@@ -77,6 +109,11 @@ def disk_full() -> Failure:
         code="disk_full",
         message="There was no room left on the disk to render the clip. Free some space, then start it again.",
     )
+
+
+def _no_room(folder: RenderFolder) -> int:
+    _fail(folder, disk_full())
+    return DISK_FULL
 
 
 def _fail(folder: RenderFolder, failure: Failure) -> int:

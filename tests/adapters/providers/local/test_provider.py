@@ -37,6 +37,7 @@ from bot.ports import (
     Unknown,
 )
 from tests.adapters.media.pictures import saved, scene
+from tests.adapters.providers.local.tones import tone
 
 pytestmark = pytest.mark.media
 
@@ -44,6 +45,7 @@ LONG = 4000
 """Frames: longer than any of these tests waits."""
 WORKER = "adapters.providers.local.worker"
 ASSET = Asset(id="a" * 64, kind=AssetKind.IMAGE, size_bytes=1, content_type="image/jpeg")
+SOUND = Asset(id="b" * 64, kind=AssetKind.AUDIO, size_bytes=1, content_type="audio/wav")
 
 
 class Bench:
@@ -63,7 +65,7 @@ class Bench:
         self._opened.append(provider)
         return provider
 
-    def request(self, attempt_id: str = "attempt-1", **settings: object) -> SubmitRequest:
+    def request(self, attempt_id: str = "attempt-1", *, audio: Path | None = None, **settings: object) -> SubmitRequest:
         return SubmitRequest(
             attempt_id=attempt_id,
             job_id="job-1",
@@ -71,6 +73,7 @@ class Bench:
             prompt="zoom in on the lake",
             settings=RenderSettings(**{"resolution": "480p", "seed": 3, **settings}),
             image=HostedInput(asset=ASSET, url=self.picture.resolve().as_uri()),
+            audio=None if audio is None else HostedInput(asset=SOUND, url=audio.resolve().as_uri()),
         )
 
     def folder(self, attempt_id: str = "attempt-1") -> RenderFolder:
@@ -140,6 +143,52 @@ async def test_a_picture_becomes_a_clip(bench: Bench):
     assert answer == Succeeded(url=bench.folder().result.as_uri(), price=FREE)
     facts = await Workshop().probe(bench.folder().result)
     assert (facts.width, facts.height, facts.duration_s) == (640, 480, 0.5)
+
+
+async def test_a_sound_comes_out_under_the_clip(bench: Bench, tmp_path: Path):
+    """Asked with a sound, the one file has both; the render begun again after a kill has it too."""
+    provider = bench.provider(frames=60)
+    await provider.submit(bench.request(audio=tone(tmp_path / "a tone.wav", seconds=1)), yes)
+    await begun(bench)
+    process_of(provider).kill()
+
+    answer = await ended(provider)
+
+    assert isinstance(answer, Succeeded)
+    facts = await Workshop().probe(bench.folder().result)
+    assert (facts.has_audio, facts.duration_s) == (True, 2.5)
+
+
+async def test_a_sound_that_vanished_is_a_failure_in_words(bench: Bench, tmp_path: Path):
+    """Gone before the order it is refused; gone after it the render fails, says which input, and costs nothing."""
+    provider = bench.provider()
+    audio = tone(tmp_path / "tone.wav", seconds=1)
+    request = bench.request(audio=audio)
+
+    async def about_to_send() -> None:
+        audio.unlink()
+
+    await provider.submit(request, about_to_send)
+
+    answer = await ended(provider)
+    assert isinstance(answer, Failed)
+    assert (answer.code, answer.charged) == ("input_gone", FREE)
+    assert "sound" in answer.message
+    with pytest.raises(Refused, match="sound is not there"):
+        await provider.submit(bench.request("attempt-2", audio=audio), yes)
+
+
+async def test_a_damaged_sound_is_a_failure_in_words(bench: Bench, tmp_path: Path):
+    provider = bench.provider()
+    audio = tmp_path / "sound.wav"
+    audio.write_text("no sound")
+    await provider.submit(bench.request(audio=audio), yes)
+
+    answer = await ended(provider)
+
+    assert isinstance(answer, Failed)
+    assert (answer.code, answer.charged) == ("render_failed", FREE)
+    assert answer.message == "The sound is damaged or holds nothing to hear: send it again as another file."
 
 
 @pytest.mark.parametrize("duration_s", [5, 10])

@@ -4,6 +4,9 @@
     ├── UsageError                   the request itself is wrong; saying it again will not help      exit 2
     │   ├── BadInput                 a picture or sound that cannot be used
     │   ├── BadPrompt                words or options that are unknown or out of range
+    │   ├── BadBackup                an archive that is none, is damaged, or was cut short
+    │   │   └── BackupTooNew         … or was made by a newer Reelbot
+    │   ├── NotEmpty                 a restore goes into an empty data directory only
     │   └── RequestKeyReused         the same key with another request                               HTTP 422
     ├── NotFound                     no such job, limit, workspace …                                 HTTP 404
     │   └── Expired                  it was kept once, and was deleted when its time was over         HTTP 410
@@ -14,6 +17,7 @@
     │   ├── DataDirError             the data directory cannot be used
     │   ├── SchemaTooNew             the database was written by a newer Reelbot
     │   └── DatabaseCorrupt          the database file is damaged; names the backup
+    ├── BackupFailed                 no backup was made; says why                                    exit 1
     ├── AlreadyRunning               another process runs the engine on this data dir                exit 75
     ├── DiskFull                     no room to write; nothing half-written was kept                 exit 75
     ├── AssetStale                   a file was not named in time and must be put once more           exit 75
@@ -64,6 +68,24 @@ class BadPrompt(UsageError):
     """Prompt words or options that are unknown, missing or out of range. Nothing was charged."""
 
     code = "bad_prompt"
+
+
+class BadBackup(UsageError):
+    """An archive that is no backup of Reelbot's, is damaged, or was cut short. Nothing was written."""
+
+    code = "bad_backup"
+
+
+class BackupTooNew(BadBackup):
+    """An archive that a newer Reelbot made. Nothing was written; that version can restore it."""
+
+    code = "backup_too_new"
+
+
+class NotEmpty(UsageError):
+    """A restore goes into an empty data directory, and this one is not. Nothing was written."""
+
+    code = "not_empty"
 
 
 class RequestKeyReused(UsageError):
@@ -137,6 +159,12 @@ class DatabaseCorrupt(ConfigurationError):
     """The database file is damaged."""
 
     code = "database_corrupt"
+
+
+class BackupFailed(ReelbotError):
+    """No backup was made, and nothing of it is left behind. What is kept was not touched."""
+
+    code = "backup_failed"
 
 
 class AlreadyRunning(ReelbotError):

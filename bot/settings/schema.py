@@ -143,6 +143,19 @@ class DiskSettings(Section):
     min_free_mb: int = Field(500, ge=0, description="New jobs wait while less than this is free, in MB.")
 
 
+class BackupSettings(Section):
+    """Backups made by themselves, by the process that runs the engine."""
+
+    every_hours: int = Field(24, ge=0, le=24 * 31, description="Hours between two backups; 0 makes none.")
+    media: bool = Field(
+        False, description="Whether they hold pictures and clips, too; without, the database alone is copied."
+    )
+    directory: Path | None = Field(
+        None, description="Where they are put; unset it is `backups` in the data directory. Another disk is safer."
+    )
+    keep: int = Field(7, ge=1, description="How many of them are kept; older ones are removed.")
+
+
 class AlertSettings(Section):
     """Where the operator is told what needs a person."""
 
@@ -203,6 +216,7 @@ class Settings(BaseSettings):
     poll: PollSettings = PollSettings()
     retention: RetentionSettings = RetentionSettings()
     disk: DiskSettings = DiskSettings()
+    backup: BackupSettings = BackupSettings()
     alerts: AlertSettings = AlertSettings()
     log: LogSettings = LogSettings()
 

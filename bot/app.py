@@ -34,6 +34,7 @@ from bot.errors import AlreadyRunning, ConfigurationError, NotFound
 from bot.ids import JobId
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
+from bot.jobs.model import Job
 from bot.keys import KeyRing
 from bot.money.limits import DefaultLimits
 from bot.ports import Clock, Courier, Engine, Fetcher, HasHome, HasProcesses, MediaWorkshop, Provider
@@ -56,6 +57,7 @@ from storage.jobs import Jobs
 from storage.ledger import Ledger, unequal_sums
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
+from storage.origin import Origin, refuse_half_restored
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
 from storage.secret_key import load_keys
@@ -104,6 +106,15 @@ class Switchboard:
             await self.engine.wake(job_id)
 
 
+class _Board(CardBoard):
+    """Cards of jobs that came with a restored database are the original's: they are not touched."""
+
+    def changed(self, job: Job) -> None:
+        """Draw it soon, unless it is kept back."""
+        if not job.held_back:
+            super().changed(job)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A wired Reelbot on one data directory. Runs nothing until `run_engine`."""
@@ -111,6 +122,7 @@ class App:
     settings: Settings
     data_dir: Path
     database: Database
+    origin: Origin
     service: Service
     tracker: Tracker
     board: CardBoard
@@ -168,6 +180,9 @@ class App:
         """From taking over the unfinished jobs to the last drained step; the lock is let go in the end, however it ends."""
         try:
             await engine.begin()
+            await self.origin.remember_engine()
+            if (held := await self.origin.held()) is not None:
+                log.warning("start.held", why=held)
             await self.board.catch_up()
             self.switchboard.engine = engine
             await engine.run()
@@ -188,6 +203,8 @@ class App:
         checks = {"database": "ok", "engine": "ok"}
         try:
             await self.database.probe()
+            if (held := await self.origin.held()) is not None:
+                checks["held"] = held
         except Exception as error:
             # Whatever keeps the database from being written, the answer is the same.
             checks["database"] = str(error) or type(error).__name__
@@ -238,13 +255,16 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
     keys = load_keys(settings.secret_key.get_secret_value() if settings.secret_key else None, folder)
     hide(keys.secrets())
     path = folder / DATABASE_FILE
+    refuse_half_restored(folder, path)
     backup = await asyncio.to_thread(schema.prepare, path)
     if backup is not None:
         log.info("database.upgraded", backup=str(backup))
     database = Database(f"sqlite+aiosqlite:///{path}", watch=parts.watch)
     http = HttpClient()
     try:
-        yield _wire(settings, parts, folder, keys, database, http)
+        app = _wire(settings, parts, folder, keys, database, http)
+        await app.origin.settle()
+        yield app
     finally:
         await http.aclose()
         await database.close()
@@ -254,8 +274,9 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
     limits = Limits(database, _default_limits(settings))
     ledger = Ledger(database, limits, clock, zone)
+    jobs = Jobs(database, ledger, clock)
     stores = Stores(
-        jobs=Jobs(database, ledger, clock),
+        jobs=jobs,
         submissions=Submissions(database, clock),
         evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
@@ -309,7 +330,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         person_concurrent=settings.limits.user_concurrent,
         webhook_url=lambda provider, token: f"{public_url}/webhooks/{provider}/{token}" if public_url else None,
     )
-    board = CardBoard(desk)
+    board = _Board(desk)
     switchboard = Switchboard()
     default = settings.default_provider or next(iter(providers))
     service = Service(
@@ -326,6 +347,13 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         settings=settings,
         data_dir=folder,
         database=database,
+        origin=Origin(
+            database=database,
+            jobs=jobs,
+            clock=clock,
+            folder=folder,
+            engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
+        ),
         service=service,
         tracker=Tracker(desk, board.changed),
         board=board,

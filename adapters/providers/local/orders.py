@@ -57,6 +57,7 @@ def _camera_move(request: SubmitRequest, model: Model, frames: int | None) -> Or
         seed=shot.seed,
         resolution=settings.resolution,
         frames=frames or settings.duration_s * _FRAMES_PER_S,
+        focus=shot.focus,
         audio=None if request.audio is None else str(_path_of(request.audio.url)),
     )
 

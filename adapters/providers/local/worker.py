@@ -95,7 +95,7 @@ def _make(order: Order, into: Path, on_frame: Callable[[int, int], None]) -> Non
     render(
         picture=Path(order.picture),
         into=into,
-        shot=Shot(move=order.move, strength=order.strength, seed=order.seed),
+        shot=Shot(move=order.move, strength=order.strength, seed=order.seed, focus=order.focus),
         resolution=order.resolution,
         frames=order.frames,
         audio=None if order.audio is None else Path(order.audio),

@@ -41,6 +41,12 @@ def test_every_length_and_resolution_of_the_paid_models_can_be_drafted(duration_
     assert (order.move, order.strength, order.kind) == ("zoom-out", "low", "camera")
 
 
+def test_the_part_of_the_picture_a_prompt_names_is_kept_in_the_order():
+    order = order_for(request(prompt="zoom in on the lower left"), frames=None)
+
+    assert (order.move, order.focus) == ("zoom-in", (1 / 6, 5 / 6))
+
+
 def test_a_loop_depends_on_nothing_but_its_clip():
     """Prompt, length, camera, seed and the rest change nothing: the same clip is the same loop."""
     plain = order_for(request("loop", kind=AssetKind.CLIP), frames=None)

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import pytest
+from PIL import Image
 
 from adapters.providers.local import worker
 from adapters.providers.local.folder import Order, RenderFolder
 from bot.errors import BadInput, DiskFull, ReelbotError
+from tests.adapters.media.pictures import saved
+from tests.adapters.providers.local.tones import tone
 
 
 @pytest.fixture
@@ -49,6 +53,33 @@ def looping(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None],
         monkeypatch.setitem(sys.modules, "adapters.media.looping", SimpleNamespace(loop=loop))
 
     return install
+
+
+@pytest.mark.media
+def test_the_part_and_the_sound_of_an_order_reach_the_clip(tmp_path: Path):
+    """A picture dark on its left: closing in on the left ends darker than it began, and the tone is there."""
+    image = Image.new("RGB", (320, 240), "white")
+    image.paste("black", (0, 0, 160, 240))
+    order = Order(
+        picture=str(saved(image, tmp_path / "picture.jpg")),
+        move="zoom-in",
+        strength="medium",
+        seed=1,
+        resolution="480p",
+        frames=6,
+        focus=(1 / 6, 1 / 2),
+        audio=str(tone(tmp_path / "tone.wav", seconds=1)),
+    )
+    folder = RenderFolder(tmp_path / "render")
+    folder.create(order)
+
+    assert worker._render(folder, []) == worker.DONE
+
+    with av.open(str(folder.result)) as container:
+        assert container.streams.audio
+        brightness = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
+    assert brightness[0] == pytest.approx(126, abs=3)
+    assert brightness[-1] == pytest.approx(255 / 4, abs=3)
 
 
 def test_a_loop_is_made_from_its_clip_and_tells_its_progress(folder: RenderFolder, looping):

@@ -6,8 +6,7 @@ protocol that every implementation passes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from bot.chat_values import Button, Checkpoint, JobCard, MessageRef, Parcel, Receipt
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind, InputRef, RenderSettings, Submission
+from bot.media_values import ClipFacts, FittedClip, PreparedAudio, PreparedImage
 from bot.money.amount import Money
 from bot.provider_values import (
     Accepted,
@@ -240,27 +240,13 @@ class MediaStore(Protocol):
         """Remove it; harmless when it is gone."""
         ...
 
+    async def delete_older(self, asset_id: str, age_s: float) -> bool:
+        """Remove a file that no row names, unless it was put within `age_s` seconds; says whether it is gone."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedImage:
-    """A picture brought into a model's limits, as a local file, and what had to be changed for that."""
-
-    path: Path
-    width: int
-    height: int
-    changes: tuple[str, ...] = ()
-    content_type: str = "image/jpeg"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipFacts:
-    """What probing a video file found."""
-
-    width: int
-    height: int
-    duration_s: float
-    codec: str
-    has_audio: bool
+    def ids(self) -> AsyncIterator[tuple[str, float]]:
+        """Every file that is kept, by its id, and how many seconds ago it was put."""
+        ...
 
 
 class MediaWorkshop(Protocol):
@@ -270,12 +256,31 @@ class MediaWorkshop(Protocol):
         """Decode, rotate, strip, flatten and resize a picture. `BadInput` in one sentence when it cannot be used."""
         ...
 
+    async def prepare_audio(self, source: Path, seconds: int, into: Path) -> PreparedAudio:
+        """Decode a WAV or MP3, cut it to a clip of `seconds` and write it as a WAV of at least 3 s.
+
+        `BadInput` in one sentence when it cannot be used.
+        """
+        ...
+
     async def probe(self, clip: Path) -> ClipFacts:
         """Measure a video by decoding its first frames. `BadInput` when it is not a playable video."""
         ...
 
     async def poster(self, clip: Path, into: Path) -> None:
         """Write the first frame as a JPEG."""
+        ...
+
+    async def last_frame(self, clip: Path, into: Path) -> None:
+        """Write the very last frame as a lossless PNG."""
+        ...
+
+    async def join(self, first: Path, second: Path, into: Path) -> None:
+        """Write both clips as one, in the first one's size and frame rate.
+
+        The second begins with the first one's last frame, which is shown once. Where only one has sound, the other's
+        part is silent. `BadInput` when one of them cannot be read.
+        """
         ...
 
 
@@ -306,6 +311,7 @@ __all__ = [
     "Failed",
     "Fetcher",
     "FindResult",
+    "FittedClip",
     "Found",
     "HasHome",
     "HasProcesses",
@@ -320,6 +326,7 @@ __all__ = [
     "Model",
     "NotThere",
     "Parcel",
+    "PreparedAudio",
     "PreparedImage",
     "Provider",
     "ProviderEvent",

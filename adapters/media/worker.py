@@ -17,8 +17,11 @@ from adapters.media.processes import confine
 # Named, not imported: each operation pays only for the libraries it needs.
 OPERATIONS = {
     "prepare_image": ("adapters.media.images", "prepare"),
+    "prepare_audio": ("adapters.media.audio", "prepare_audio"),
     "probe": ("adapters.media.video", "probe"),
     "poster": ("adapters.media.video", "poster"),
+    "last_frame": ("adapters.media.clips", "last_frame"),
+    "join": ("adapters.media.joining", "join"),
 }
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from adapters.media import sandbox
 from adapters.media.sandbox import Bounds
-from bot.ports import ClipFacts, ImageLimits, PreparedImage
+from bot.ports import ClipFacts, ImageLimits, PreparedAudio, PreparedImage
+
+ENCODING = Bounds(timeout_s=300.0, memory_bytes=3 * 1024**3)
+"""For what encodes a whole clip: a minute of 1080p takes one."""
 
 
 class Workshop:
@@ -17,6 +20,7 @@ class Workshop:
     def __init__(self, *, max_concurrent: int = 2, bounds: Bounds | None = None) -> None:
         self._room = asyncio.Semaphore(max_concurrent)
         self._bounds = bounds or Bounds()
+        self._encoding = bounds or ENCODING
 
     async def prepare_image(self, source: Path, limits: ImageLimits, into: Path) -> PreparedImage:
         """Decode, rotate, strip, flatten and resize a picture to a JPEG. `BadInput` in one sentence, or `DiskFull`."""
@@ -31,6 +35,11 @@ class Workshop:
         )
         return PreparedImage(path=into, width=found["width"], height=found["height"], changes=tuple(found["changes"]))
 
+    async def prepare_audio(self, source: Path, seconds: int, into: Path) -> PreparedAudio:
+        """Cut a WAV or MP3 to a clip's length and write it as a WAV. `BadInput` in one sentence, or `DiskFull`."""
+        found = await self._do("prepare_audio", "sound", source=str(source), into=str(into), seconds=seconds)
+        return PreparedAudio(path=into, duration_s=found["duration_s"], changes=tuple(found["changes"]))
+
     async def probe(self, clip: Path) -> ClipFacts:
         """Measure a video by decoding its first frame and reading to its last. `BadInput` when it is not playable."""
         return ClipFacts(**await self._do("probe", "video", clip=str(clip)))
@@ -39,6 +48,18 @@ class Workshop:
         """Write the first frame as a JPEG. `BadInput` or `DiskFull`."""
         await self._do("poster", "video", clip=str(clip), into=str(into))
 
+    async def last_frame(self, clip: Path, into: Path) -> None:
+        """Write the very last frame as a lossless PNG. `BadInput` or `DiskFull`."""
+        await self._do("last_frame", "video", clip=str(clip), into=str(into))
+
+    async def join(self, first: Path, second: Path, into: Path) -> None:
+        """Write a clip and its continuation as one, the shared picture once. `BadInput` or `DiskFull`."""
+        await self._encode("join", first=str(first), second=str(second), into=str(into))
+
     async def _do(self, operation: str, subject: str, **arguments: Any) -> dict[str, Any]:
         async with self._room:
             return await sandbox.run(operation, subject, arguments, self._bounds)
+
+    async def _encode(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        async with self._room:
+            return await sandbox.run(operation, "video", arguments, self._encoding)

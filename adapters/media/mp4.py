@@ -1,0 +1,123 @@
+"""MP4 files: opened with suspicion, read with one kind of error, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from av.error import FFmpegError
+
+from adapters.media.files import open_input, written_whole
+from bot.errors import NO_ROOM, BadInput
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+MAX_BYTES = 4_000_000_000
+MAX_SIDE = 8192
+NOT_A_VIDEO = "This file is not a playable MP4 video."
+CUT_OFF = "The video is damaged or cut off: its last pictures are missing."
+
+
+@contextmanager
+def opened_clip(clip: Path | str) -> Iterator[InputContainer]:
+    """A clip to read from, on one thread. `BadInput` in one sentence when it is no MP4 with pictures in it."""
+    open_input(str(clip), "video", MAX_BYTES).close()
+    with _reading(NOT_A_VIDEO):
+        # The format is named and only files may be read: a playlist in disguise would otherwise fetch what it likes.
+        container = av.open(str(clip), "r", format="mov", options={"protocol_whitelist": "file"})
+    with container:
+        if not container.streams.video:
+            raise BadInput("The file has no pictures in it, only sound: this is not a video.")
+        stream = container.streams.video[0]
+        if not (0 < stream.width <= MAX_SIDE and 0 < stream.height <= MAX_SIDE):
+            raise BadInput(f"The video is {stream.width}x{stream.height} pixels, more than Reelbot can read.")
+        stream.codec_context.thread_count = 1
+        yield container
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Every packet that holds something, in the order they are decoded."""
+    packets = container.demux(stream)
+    while True:
+        with _reading(CUT_OFF):
+            packet = next(packets, None)
+        if packet is None:
+            return
+        if packet.size:
+            yield packet
+
+
+def frames_of(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Every frame, in the order they are shown. `BadInput` at the first that cannot be decoded."""
+    frames = container.decode(stream)
+    while True:
+        with _reading(CUT_OFF):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+@contextmanager
+def _reading(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (FFmpegError, ValueError) as error:
+        raise BadInput(sentence) from error
+
+
+@contextmanager
+def written_clip(into: Path) -> Iterator[OutputContainer]:
+    """An MP4 to write to, which stands at `into` when the block ends well: complete, durable, its index in front."""
+    with written_whole(into) as temporary:
+        try:
+            with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+                yield container
+            _check_complete(temporary)
+        except OSError as error:
+            # FFmpeg's errors are OSErrors by their number; the file name in them is a temporary one of no use to anybody.
+            raise OSError(error.errno, os.strerror(error.errno)) if error.errno in NO_ROOM else error from error
+
+
+def _boxes(path: Path) -> list[bytes]:
+    """The names of the file's outermost boxes in order; what does not reach its own end is left out."""
+    found = []
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        at = 0
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            elif length == 0:
+                length = size - at
+            at += max(length, 8)
+            if at <= size:
+                found.append(head[4:8])
+    return found
+
+
+def has_index_in_front(path: Path) -> bool:
+    """Whether a player can begin before it has read the pictures."""
+    boxes = _boxes(path)
+    return b"moov" in boxes and b"mdat" in boxes and boxes.index(b"moov") < boxes.index(b"mdat")
+
+
+def _check_complete(path: Path) -> None:
+    # Moving the index to the front rewrites the file while it is closed, and what fails then passes unseen; only a
+    # disk without room does that.
+    if not {b"moov", b"mdat"} <= set(_boxes(path)):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -88,7 +88,6 @@ class Origin:
             return None
         async with self._database.write("origin") as connection:
             held = await connection.run_sync(self._settle)
-        (self._folder / RESTORING_FILE).unlink(missing_ok=True)
         if held is not None:
             log.warning("installation.held", **asdict(held), fix="Look at what waited, then run `reelbot resume`.")
         return held
@@ -107,6 +106,8 @@ class Origin:
         put_meta(connection, INSTALLATION_ID, named.installation_id)
         put_meta(connection, GENERATION, str(generation))
         connection.execute(_meta.delete().where(_meta.c.key == COPIED_AT))
+        # The database is here, so the restore that brought it was complete.
+        (self._folder / RESTORING_FILE).unlink(missing_ok=True)
         # Before the commit: whoever dies in between finds them different, and begins again.
         write_mark(self._folder, named)
         return held

@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("bot.cli.operate:pause", "Start no new renders, at one provider or at all; running ones finish."),
     "resume": ("bot.cli.operate:resume", "Start renders again."),
     "block": ("bot.cli.operate:block", "Refuse a person's requests (--undo lifts it)."),
+    "backup": ("bot.cli.backup:backup", "Copy everything into one file, also while Reelbot runs."),
+    "restore": ("bot.cli.backup:restore", "Put a backup back, into an empty data directory."),
     "doctor": ("bot.cli.operate:doctor", "Check the installation; says what is wrong and how to fix it."),
 }
 GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {

@@ -36,7 +36,7 @@ async def pause(provider: str | None = None, *, json: Flag = False) -> int:
 
 
 async def resume(provider: str | None = None, *, json: Flag = False) -> int:
-    """Start renders again.
+    """Start renders again. Without a name it also ends the hold of a restored database.
 
     Parameters
     ----------
@@ -48,10 +48,15 @@ async def resume(provider: str | None = None, *, json: Flag = False) -> int:
     from bot.cli.session import session
 
     async with session() as app:
+        was_held = await app.origin.held()
         await app.stores.health.resume(_known(app, provider))
-        paused = await app.stores.health.paused()
+        held, paused = await app.origin.held(), await app.stores.health.paused()
         text = f"Still paused: {', '.join(paused)}." if paused else "Renders are started again."
-        show({"paused": paused}, as_json=json, text=text)
+        if held is not None:
+            text = f"{held} `reelbot resume`, without a name, is what ends that."
+        elif was_held is not None and not paused:
+            text = "The hold after the restore is over: renders are started, paid and posted again."
+        show({"paused": paused, "held": held}, as_json=json, text=text)
     return 0
 
 

@@ -34,6 +34,7 @@ from bot.errors import AlreadyRunning, ConfigurationError, NotFound
 from bot.ids import JobId
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
+from bot.jobs.lineage import Lineage
 from bot.jobs.model import Job
 from bot.keys import KeyRing
 from bot.money.limits import DefaultLimits
@@ -333,8 +334,10 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     board = _Board(desk)
     switchboard = Switchboard()
     default = settings.default_provider or next(iter(providers))
+    front_desk = FrontDesk(stores, providers, switchboard, default)
     service = Service(
-        front_desk=FrontDesk(stores, providers, switchboard, default),
+        front_desk=front_desk,
+        lineage=Lineage(stores, front_desk),
         actions=Actions(stores, switchboard, clock, desk.times),
         engine=switchboard,
         stores=stores,

@@ -58,6 +58,9 @@ class Parcel:
     filename: str
     text: str
     checkpoint: Checkpoint | None = None
+    part: Path | None = None
+    """Of an extended clip: the new part by itself, posted beside the whole in the same message."""
+    part_filename: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

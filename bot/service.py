@@ -11,30 +11,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.cards.messages import eta_line, resting_line
-from bot.errors import BadInput
+from bot.errors import BadPrompt
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.as_json import job_as_json, standing_as_json
-from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, Job, Requester
+from bot.jobs.lineage import Lineage
+from bot.jobs.model import Asset, Delivery, InputRef, Job, Requester
 from bot.jobs.states import State
 from bot.keys import KeyRing
 from bot.money.ledger import user_scope
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
 from bot.tracker.desk import Desk
+from bot.tracker.intake import TakenIn, keep_picture, keep_sound
 from bot.tracker.render_times import eta
-
-LARGEST_INPUT_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class KeptInput:
     """An input that is checked, normalised and durably kept."""
 
     ref: InputRef
     assets: tuple[tuple[str, Asset], ...]
-    changes: tuple[str, ...]
-    """What had to be changed to fit the model, for the person."""
+    adjustments: tuple[str, ...]
+    """What had to be changed to fit the model, as sentences for the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Service:
 
     front_desk: FrontDesk
     actions: Actions
+    lineage: Lineage
     engine: Engine
     stores: Stores
     media: MediaStore
@@ -50,27 +51,25 @@ class Service:
     desk: Desk
     keys: KeyRing
 
-    async def take_picture(self, source: Path, model: Model, *, filename: str | None = None) -> Picture:
+    async def take_picture(self, source: Path, model: Model, *, filename: str | None = None) -> KeptInput:
         """Check a local picture, bring it into the model's limits, and keep both the original and the copy.
 
         `BadInput` in one sentence when it cannot be used: then nothing was kept.
         """
         with tempfile.TemporaryDirectory(dir=self.desk.scratch) as folder:
-            prepared = await self.workshop.prepare_image(source, model.image, Path(folder) / "image.jpg")
-            if source.stat().st_size > LARGEST_INPUT_BYTES:
-                raise BadInput(f"The picture is larger than {LARGEST_INPUT_BYTES // 1_000_000} MB; send a smaller one.")
-            original = await self.media.put(source, AssetKind.ORIGINAL, "application/octet-stream")
-            kept = await self.media.put(prepared.path, AssetKind.IMAGE, prepared.content_type)
-        image = Asset(
-            id=kept.id,
-            kind=kept.kind,
-            size_bytes=kept.size_bytes,
-            content_type=kept.content_type,
-            width=prepared.width,
-            height=prepared.height,
-        )
-        ref = InputRef(source="asset", locator=original.id, filename=filename)
-        return Picture(ref=ref, assets=(("original", original), ("image", image)), changes=prepared.changes)
+            taken = await keep_picture(source, None, model, self.workshop, self.media, Path(folder))
+        return _as_input(taken, "original", filename)
+
+    async def take_sound(self, source: Path, model: Model, seconds: int, *, filename: str | None = None) -> KeptInput:
+        """Check a local sound, cut or pad it for a clip of `seconds`, and keep both the original and the copy.
+
+        `BadPrompt` when the model takes none, `BadInput` when it cannot be used: then nothing was kept.
+        """
+        if not model.takes_audio:
+            raise BadPrompt(f"{model.title} takes no sound; leave it out, or choose another model.")
+        with tempfile.TemporaryDirectory(dir=self.desk.scratch) as folder:
+            taken = await keep_sound(source, None, seconds, self.workshop, self.media, Path(folder))
+        return _as_input(taken, "sound", filename)
 
     async def describe(self, job: Job) -> dict[str, object]:
         """A job in its public JSON shape, with what lies in other tables."""
@@ -114,3 +113,9 @@ class Service:
             each for each in standings if each.limit_usd is not None or each.limit_jobs is not None or each.scope == own
         ]
         return {"scopes": [standing_as_json(each) for each in shown]}
+
+
+def _as_input(taken: TakenIn, role: str, filename: str | None) -> KeptInput:
+    original = dict(taken.assets)[role]
+    ref = InputRef(source="asset", locator=original.id, filename=filename)
+    return KeptInput(ref=ref, assets=taken.assets, adjustments=taken.adjustments)

@@ -37,8 +37,8 @@ class JobStore(Protocol):
         """Jobs whose id begins so."""
         ...
 
-    async def is_known(self, person: str, request_key: str) -> bool:
-        """Whether this person's key names a job already."""
+    async def is_repeated(self, request: JobRequest) -> bool:
+        """Whether accepting this would return a job that stands."""
         ...
 
     async def move(self, move: Move) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,11 +24,33 @@ from storage.ledger import Ledger
 from storage.rows import WHOLE_JOB, event_from_row, fingerprint, job_columns, job_from_row, new_job_row
 from storage.submissions import write_attempt_fact
 
+PRESSED_TWICE_WITHIN = timedelta(seconds=10)
+"""Two presses of the same button under one clip by one person are one job."""
+
 _jobs = tables.jobs
 # Statements of every job's life are built once: building one costs as much as executing it.
 _LOAD = sa.select(*WHOLE_JOB).where(_jobs.c.id == sa.bindparam("job_id"))
 _BY_KEY = sa.select(_jobs).where(
     _jobs.c.person == sa.bindparam("of_person"), _jobs.c.request_key == sa.bindparam("of_key")
+)
+_aliases = tables.request_aliases
+_ALIAS = _aliases.insert()
+_BY_ALIAS = (
+    sa.select(_jobs)
+    .join(_aliases, _aliases.c.job_id == _jobs.c.id)
+    .where(_aliases.c.person == sa.bindparam("of_person"), _aliases.c.request_key == sa.bindparam("of_key"))
+)
+# The mark holds the relation, and everything else that was asked.
+_TWIN = (
+    sa.select(_jobs)
+    .where(
+        _jobs.c.parent_id == sa.bindparam("of_parent"),
+        _jobs.c.person == sa.bindparam("of_person"),
+        _jobs.c.fingerprint == sa.bindparam("of_mark"),
+        _jobs.c.created_at > sa.bindparam("since"),
+    )
+    .order_by(_jobs.c.seq.desc())
+    .limit(1)
 )
 _EPOCH = sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch")
 _INSERT = _jobs.insert().returning(_jobs)
@@ -65,15 +87,14 @@ class Jobs:
         self, connection: sa.Connection, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]
     ) -> tuple[Job, bool]:
         now, mark = self._clock.now(), fingerprint(request)
-        if request.request_key is not None:
-            standing = _by_key(connection, request.requester.person, request.request_key)
-            if standing is not None:
-                if standing["fingerprint"] != mark:
-                    raise RequestKeyReused(
-                        f"The key {request.request_key!r} was already used for another request; "
-                        f"use a new key for a new request."
-                    )
-                return job_from_row(standing), False
+        standing = _standing(connection, request, mark, now)
+        if standing is not None:
+            if standing["fingerprint"] != mark:
+                raise RequestKeyReused(
+                    f"The key {request.request_key!r} was already used for another request; "
+                    f"use a new key for a new request."
+                )
+            return job_from_row(standing), False
         row = new_job_row(request, quote, mark, now) | {"epoch": read_epoch(connection)}
         keep_assets(connection, [asset for _, asset in assets], now)
         row |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
@@ -99,10 +120,12 @@ class Jobs:
             )
             return [job_from_row(row) for row in rows.mappings()]
 
-    async def is_known(self, person: str, request_key: str) -> bool:
-        """Whether this person's key names a job already."""
+    async def is_repeated(self, request: JobRequest) -> bool:
+        """Whether accepting this would return a job that stands."""
+        mark, now = fingerprint(request), self._clock.now()
         async with self._database.look() as connection:
-            return await connection.run_sync(_by_key, person, request_key) is not None
+            found = await connection.run_sync(_standing, request, mark, now, writes=False)
+        return found is not None
 
     async def move(self, move: Move) -> Job:
         """Carry out a transition with all that comes with it, in one transaction.
@@ -231,9 +254,25 @@ def read_epoch(connection: sa.Connection) -> int:
     return int((connection.execute(_EPOCH)).scalar() or 0)
 
 
-def _by_key(connection: sa.Connection, person: str, key: str) -> sa.RowMapping | None:
-    found = connection.execute(_BY_KEY, {"of_person": person, "of_key": key})
-    return found.mappings().first()
+def _standing(
+    connection: sa.Connection, request: JobRequest, mark: str, now: datetime, *, writes: bool = True
+) -> sa.RowMapping | None:
+    """The job that this request asks for once more: by its key, or as the second of two presses of one button."""
+    person, key = request.requester.person, request.request_key
+    if key is not None:
+        found = connection.execute(_BY_KEY, {"of_person": person, "of_key": key}).mappings().first()
+        if found is None and request.parent_id is not None:
+            found = connection.execute(_BY_ALIAS, {"of_person": person, "of_key": key}).mappings().first()
+        if found is not None:
+            return found
+    if request.parent_id is None:
+        return None
+    twin = {"of_parent": request.parent_id, "of_person": person, "of_mark": mark, "since": now - PRESSED_TWICE_WITHIN}
+    first = connection.execute(_TWIN, twin).mappings().first()
+    if first is not None and key is not None and writes:
+        # Whoever says this key once more, however late, means that job.
+        connection.execute(_ALIAS, {"person": person, "request_key": key, "job_id": first["id"]})
+    return first
 
 
 def _is_wished(connection: sa.Connection, move: Move) -> bool:

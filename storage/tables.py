@@ -136,6 +136,15 @@ jobs = sa.Table(
     sqlite_autoincrement=True,
 )
 
+request_aliases = sa.Table(
+    "request_aliases",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("request_key", sa.String, primary_key=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    comment="keys of presses that were the second of two: they name the first one's job",
+)
+
 job_assets = sa.Table(
     "job_assets",
     metadata,

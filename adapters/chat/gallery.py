@@ -34,6 +34,8 @@ class GalleryCourier:
         """Give the clip its name; the receipt's reference is that file, or the job where the store is elsewhere."""
         if parcel.path is None:
             return Receipt(place="gallery", method="gallery", reference=parcel.job_id)
+        if parcel.part is not None and parcel.part_filename is not None:
+            await asyncio.to_thread(self._name, parcel.part, parcel.part_filename)
         named = await asyncio.to_thread(self._name, parcel.path, parcel.filename)
         return Receipt(place="gallery", method="gallery", reference=str(named))
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from bot.cards.messages import headline, price_line
-from bot.jobs.model import Job
+from bot.jobs.model import Job, Relation
 from bot.jobs.states import State
 from bot.ports import Button, JobCard
 
 _START = Button(action="start", label="Start")
 _CANCEL = Button(action="cancel", label="Cancel")
-_AFTERWARDS = (Button(action="again", label="Again"), Button(action="edit", label="Edit"))
+_AGAIN = Button(action="again", label="Again")
+_EDIT = Button(action="edit", label="Edit")
+_FROM_CLIP = (
+    Button(action="extend", label="Extend"),
+    Button(action="loop", label="Loop"),
+    Button(action="frame", label="Use last frame"),
+)
 _SEND_AGAIN = Button(action="resend", label="Send again")
 _DELETE = Button(action="delete", label="Delete")
 
 
 def card(job: Job, *, queue_position: int | None = None, eta: str = "") -> JobCard:
     """The card of a job as it stands; `eta` is `messages.eta_line` at this moment."""
-    lines = [line for line in (job.error.message if job.error else None, job.note) if line]
+    lines = [line for line in (job.error.message if job.error else None, job.note, *job.adjustments) if line]
     if queue_position is not None:
         lines.append(f"Number {queue_position} in line.")
     if eta:
@@ -43,9 +49,17 @@ def buttons(job: Job) -> tuple[Button, ...]:
             return (_START, _CANCEL)
         case State.RECEIVED | State.QUEUED | State.SUBMITTING | State.UNCONFIRMED | State.RENDERING | State.FETCHING:
             return (_CANCEL,)
-        case State.DELIVERED | State.UNDELIVERED:
-            return (*_AFTERWARDS, _SEND_AGAIN, _DELETE)
-        case State.FAILED | State.CANCELLED:
-            return _AFTERWARDS
+        case State.DELIVERED | State.UNDELIVERED | State.FAILED | State.CANCELLED:
+            return _afterwards(job)
         case _:
             return ()
+
+
+def _afterwards(job: Job) -> tuple[Button, ...]:
+    """What can be made of an ended job; a button for what was deleted stays, for pressing it says when that was."""
+    if job.erased_at is not None:
+        return ()
+    # A loop of the same clip would be the same loop.
+    from_clip = tuple(each for each in _FROM_CLIP if each.action != "loop" or job.relation is not Relation.LOOP)
+    clip = (*from_clip, _SEND_AGAIN) if job.output is not None else ()
+    return (_AGAIN, _EDIT, *clip, _DELETE)

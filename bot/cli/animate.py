@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +18,8 @@ from bot.cli.output import say, show, show_error
 
 if TYPE_CHECKING:
     from bot.app import App
-    from bot.jobs.model import Job, JobRequest
-    from bot.service import Picture
+    from bot.jobs.model import Asset, Job, JobRequest, RenderSettings
+    from bot.ports import Model
 
 LOOK_EVERY_S = 0.2
 
@@ -40,6 +41,7 @@ async def animate(
     camera: str | None = None,
     motion: str | None = None,
     out: Path | None = None,
+    draft: Annotated[bool, Parameter(negative=())] = False,
     yes: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -50,7 +52,7 @@ async def animate(
     Parameters
     ----------
     image
-        The picture: JPEG, PNG, WebP or HEIC.
+        The picture: JPEG, PNG, WebP, BMP, GIF, HEIC, AVIF or TIFF.
     prompt
         What should happen. May hold words such as `--5s --720p --camera zoom-in`.
     provider
@@ -62,7 +64,7 @@ async def animate(
     resolution
         480p, 720p or 1080p.
     audio
-        A sound file, for models that take one.
+        A WAV or MP3 of 3 to 30 seconds, for models that take one.
     negative
         What should not be seen.
     seed
@@ -75,63 +77,126 @@ async def animate(
         low or high.
     out
         Copy the clip to this file.
+    draft
+        First show a free clip of the same framing from the `local` renderer, then ask.
     yes
         Start at any price, without asking.
     json
         Print the job as JSON.
     """
     from bot.cli.session import session
-    from bot.errors import BadInput, BadPrompt
 
     flags = {
         "duration_s": duration, "resolution": resolution, "negative_prompt": negative, "seed": seed,
         "expand": expand, "camera": camera, "motion": motion,
     }  # fmt: skip
-    if audio is not None:
-        raise BadInput("Sound is not supported by this version; leave --audio out.")
-    if out is not None and not out.parent.is_dir():
-        raise BadPrompt(f"There is no directory {out.parent} for --out; make it first.")
+    require_place(out)
     async with session() as app:
-        request, picture = await _request(app, image, prompt, provider, model, flags, confirmed=yes)
-        for change in picture.changes:
-            say(f"Picture: {change}.")
+        wish = await _read_wish(app, prompt, provider, model, flags, audio)
         async with engine_here(app):
-            job, _ = await app.service.front_desk.accept(request, picture.assets)
+            if draft:
+                shown = await _draft(app, image, wish)
+                if not await _go_on(shown, wish, asked=yes, as_json=json):
+                    return await report(app, shown, out, as_json=json)
+            request, assets = await _request(app, image, audio, wish, confirmed=yes)
+            for sentence in request.adjustments:
+                say(sentence)
+            job, _ = await app.service.front_desk.accept(request, assets)
             job = await follow(app, job, ask=not json)
         return await report(app, job, out, as_json=json)
 
 
-async def _request(
-    app: App,
-    image: Path,
-    prompt: str,
-    provider: str | None,
-    model: str | None,
-    flags: Mapping[str, Any],
-    *,
-    confirmed: bool,
-) -> tuple[JobRequest, Picture]:
-    """The request the words and flags mean, with its picture kept."""
-    from bot.cli.session import ME
-    from bot.jobs.model import JobRequest
+def require_place(out: Path | None) -> None:
+    """`BadPrompt` unless a clip could be written there: said before anything is paid."""
+    from bot.errors import BadPrompt
+
+    if out is not None and not out.parent.is_dir():
+        raise BadPrompt(f"There is no directory {out.parent} for --out; make it first.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What words and flags mean, before any file is looked at."""
+
+    prompt: str
+    model: Model
+    settings: RenderSettings
+
+
+async def _read_wish(
+    app: App, prompt: str, provider: str | None, model: str | None, flags: Mapping[str, Any], audio: Path | None
+) -> _Wish:
     from bot.jobs.options import combine
     from bot.prompts.words import parse
 
     written = parse(prompt)
     offer = app.service.front_desk.model(provider, model or written.model)
-    settings = combine(offer, written, flags)
-    picture = await app.service.take_picture(image, offer, filename=image.name)
+    settings = combine(offer, written, {**flags, "audio": audio is not None})
+    return _Wish(prompt=written.prompt, model=offer, settings=settings)
+
+
+async def _request(
+    app: App, image: Path, audio: Path | None, wish: _Wish, *, confirmed: bool
+) -> tuple[JobRequest, list[tuple[str, Asset]]]:
+    """The request, with its picture and sound kept."""
+    from bot.cli.session import ME
+    from bot.jobs.model import JobRequest
+
+    service, model = app.service, wish.model
+    picture = await service.take_picture(image, model, filename=image.name)
+    sound = None
+    if audio is not None:
+        sound = await service.take_sound(audio, model, wish.settings.duration_s, filename=audio.name)
     request = JobRequest(
         requester=ME,
         request_key=None,
-        prompt=written.prompt,
-        provider=offer.provider,
-        model=offer.slug,
+        prompt=wish.prompt,
+        provider=model.provider,
+        model=model.slug,
         image=picture.ref,
-        settings=settings,
+        audio=sound.ref if sound else None,
+        settings=wish.settings,
         confirmed=confirmed,
+        adjustments=picture.adjustments + (sound.adjustments if sound else ()),
     )
-    return request, picture
+    return request, [*picture.assets, *(sound.assets if sound else ())]
+
+
+async def _draft(app: App, image: Path, wish: _Wish) -> Job:
+    """A free clip of the same framing and length; it stays in the history like any other."""
+    from bot.errors import BadPrompt
+    from bot.money.amount import FREE
+
+    settings = wish.settings
+    price = wish.model.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
+    if price == FREE:
+        raise BadPrompt(f"{wish.model.title} costs nothing; leave --draft out.")
+    local = app.service.front_desk.model("local", None)
+    length = min(local.durations_s, key=lambda seconds: abs(seconds - settings.duration_s))
+    plain = replace(settings, duration_s=length, negative_prompt=None, expand=False, audio=False)
+    request, assets = await _request(
+        app, image, None, _Wish(prompt=wish.prompt, model=local, settings=plain), confirmed=False
+    )
+    job, _ = await app.service.front_desk.accept(request, assets)
+    return await follow(app, job, ask=False)
+
+
+async def _go_on(draft: Job, wish: _Wish, *, asked: bool, as_json: bool) -> bool:
+    """Whether to pay, now that the draft is there."""
+    from bot.jobs.states import State
+
+    if draft.state is not State.DELIVERED:
+        return False
+    say(f"This is a draft: a camera move over the picture, free of charge. {wish.model.title} makes the scene itself.")
+    if asked:
+        return True
+    if as_json or not sys.stdin.isatty():
+        say("Nothing is paid yet: say --yes, without --draft, to start it.")
+        return False
+    settings = wish.settings
+    price = wish.model.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
+    answer = await asyncio.to_thread(input, f"Go on with {wish.model.title} for {price}? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
 
 
 @asynccontextmanager

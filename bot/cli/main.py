@@ -31,6 +31,7 @@ app = App(
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "animate": ("bot.cli.animate:animate", "Make a clip from a picture and a sentence."),
+    "again": ("bot.cli.again:again", "Make another clip from one that exists: again, edit, extend, loop or frame."),
     "run": ("bot.cli.serve:run", "Run Reelbot: the web page, and the engine that makes clips."),
     "demo": ("bot.cli.serve:demo", "Make a sample clip without any account, then serve the studio."),
     "job": ("bot.cli.jobs:job", "Show one job."),

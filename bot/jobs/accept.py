@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import LimitReached, NotAllowed
+from bot.errors import BadPrompt, LimitReached, NotAllowed
 from bot.jobs.catalogue import check_settings, choose_model, quote
-from bot.jobs.model import Asset, Job, JobRequest
+from bot.jobs.model import Asset, Job, JobRequest, Relation
 from bot.money.amount import Money
 from bot.money.limits import require_room
 from bot.ports import Engine, Model, Provider
@@ -31,6 +31,14 @@ class FrontDesk:
             list(self._providers.values()), provider=provider, model=model, default_provider=self._default
         )
 
+    def loop_model(self) -> Model:
+        """What makes loops. `BadPrompt` where nothing here does."""
+        for provider in self._providers.values():
+            for model in provider.models():
+                if model.made_from == "clip":
+                    return model
+        raise BadPrompt("Nothing on this installation makes loops; the `local` provider would.")
+
     async def accept(self, request: JobRequest, assets: Sequence[tuple[str, Asset]] = ()) -> tuple[Job, bool]:
         """Check a request and write its row; returns the job and whether it is new.
 
@@ -38,6 +46,8 @@ class FrontDesk:
         `NotAllowed`, `LimitReached` and `RequestKeyReused`; then nothing was written.
         """
         model = self.model(request.provider, request.model)
+        if (model.made_from == "clip") != (request.relation is Relation.LOOP):
+            raise BadPrompt(f"{model.title} is made from a finished clip: press Loop under one.")
         checked = replace(
             request, prompt=check_prompt(request.prompt, model), settings=check_settings(model, request.settings)
         )
@@ -48,17 +58,12 @@ class FrontDesk:
             require_room(price, await self._stores.ledger.standings(checked.requester))
         except (LimitReached, NotAllowed):
             # The same key again is no new request: whoever asks twice gets the job that stands.
-            if not await self._is_repeated(checked):
+            if not await self._stores.jobs.is_repeated(checked):
                 raise
         job, is_new = await self._stores.jobs.accept(checked, price, assets)
         if is_new:
             await self._engine.start(job.id)
         return job, is_new
-
-    async def _is_repeated(self, request: JobRequest) -> bool:
-        if request.request_key is None:
-            return False
-        return await self._stores.jobs.is_known(request.requester.person, request.request_key)
 
     async def _require_permission(self, request: JobRequest, price: Money) -> None:
         requester = request.requester

@@ -48,6 +48,7 @@ def job_as_json(
             "sha256": clip.asset_id,
             "url": video_url,
             "path": video_path,
+            "part": {"sha256": clip.part_id} if clip.part_id else None,
         }
     requester = job.requester
     return {
@@ -77,6 +78,9 @@ def job_as_json(
         "eta_at": moment(eta_at),
         "progress": job.progress,
         "note": job.note,
+        "adjustments": list(job.adjustments),
+        "inputs_deleted_at": moment(job.inputs_deleted_at),
+        "clip_deleted_at": moment(job.clip_deleted_at),
         "error": asdict(job.error) if job.error else None,
         "output": output,
         "deliveries": [

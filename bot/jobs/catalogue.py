@@ -55,6 +55,11 @@ def choose_model(
     raise BadPrompt(_unknown("model", model, _slugs(providers)))
 
 
+def offered(provider: Provider) -> list[Model]:
+    """What may be ordered for a picture; the rest is made from finished clips, under which it is offered."""
+    return [model for model in provider.models() if model.made_from == "image"]
+
+
 def check_settings(model: Model, settings: RenderSettings) -> RenderSettings:
     """The settings as they are stored. `BadPrompt` says what the model cannot do, and what it can."""
     if settings.duration_s not in model.durations_s:
@@ -86,7 +91,7 @@ def _is_named(entry: Model, name: str) -> bool:
 
 
 def _slugs(providers: Iterable[Provider]) -> list[str]:
-    return [entry.slug for one in providers for entry in one.models()]
+    return [entry.slug for one in providers for entry in offered(one)]
 
 
 def _require_known(what: str, value: str | None, known: Sequence[str]) -> None:

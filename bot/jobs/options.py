@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.errors import BadPrompt
@@ -13,25 +14,21 @@ from bot.prompts.words import Words
 WORDS = ("duration_s", "resolution", "seed", "negative_prompt", "camera", "motion")
 
 
-def combine(model: Model, words: Words, fields: Mapping[str, Any]) -> RenderSettings:
-    """The settings meant; `check_settings` judges them afterwards.
+def combine(
+    model: Model, words: Words, fields: Mapping[str, Any], base: RenderSettings | None = None
+) -> RenderSettings:
+    """The settings meant; `check_settings` judges them afterwards. What nobody says is `base`'s, else the model's default.
 
     Raises `BadPrompt` when a field and a word of the prompt say different things.
     """
+    base = base or RenderSettings(
+        duration_s=model.default_duration_s, resolution=model.default_resolution, expand=model.expand_default
+    )
     chosen: dict[str, Any] = {}
     for name in WORDS:
         word, field = getattr(words, name), fields.get(name)
         if word is not None and field is not None and word != field:
             raise BadPrompt(f"The prompt says {word} and the option says {field}; leave one of them out.")
         chosen[name] = field if field is not None else word
-    expand = fields.get("expand")
-    return RenderSettings(
-        duration_s=chosen["duration_s"] if chosen["duration_s"] is not None else model.default_duration_s,
-        resolution=chosen["resolution"] or model.default_resolution,
-        seed=chosen["seed"],
-        negative_prompt=chosen["negative_prompt"],
-        expand=model.expand_default if expand is None else expand,
-        audio=bool(fields.get("audio")),
-        camera=chosen["camera"],
-        motion=chosen["motion"],
-    )
+    chosen |= {name: fields.get(name) for name in ("expand", "audio")}
+    return replace(base, **{name: value for name, value in chosen.items() if value is not None})

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.errors import DiskFull, Fenced, LimitReached
+from bot.errors import AssetStale, DiskFull, Expired, Fenced, LimitReached
 from bot.ids import JobId
 from bot.jobs.model import Job, Outcome, Wish
 from bot.jobs.moves import AttemptFact, Move
@@ -89,6 +89,10 @@ class Tracker:
                     self.desk.polls.forget(job_id)
                     return Wait()
                 continue
+            except AssetStale:
+                # What the step had kept was not named in time; it keeps it anew.
+                log.warning("assets.stale", job_id=job_id)
+                continue
             stayed = moved.state is job.state
             if not stayed:
                 turn = False
@@ -125,6 +129,9 @@ class Tracker:
                 wishes = await self.desk.stores.wishes.waiting(move.job.id)
                 return await store.move(quoted.when_full(move.job, error, wishes))
             return await store.move(received.when_full(move.job, error))
+        except Expired as error:
+            # Only intake refers to files that were kept before; a sweeper was faster.
+            return await store.move(received.fail(move.job, error.code, str(error)))
         except DiskFull as error:
             log.error("disk.full", job_id=move.job.id, why=str(error))
             raise

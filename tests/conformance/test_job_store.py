@@ -94,9 +94,9 @@ async def test_a_key_belongs_to_its_owner_and_no_key_never_matches(bench: StoreB
     keyless = [await bench.accept(request_key=None, image=PICTURE) for _ in range(2)]
 
     assert len({hers.id, his.id, *(job.id for job in keyless)}) == 4
-    assert await bench.stores.jobs.is_known(ALICE.person, "k")
-    assert not await bench.stores.jobs.is_known(ALICE.person, "another")
-    assert not await bench.stores.jobs.is_known("judge:team:carol", "k")
+    assert await bench.stores.jobs.is_repeated(a_request(request_key="k", image=PICTURE))
+    assert not await bench.stores.jobs.is_repeated(a_request(request_key="another", image=PICTURE))
+    assert not await bench.stores.jobs.is_repeated(a_request(request_key=None, image=PICTURE))
 
 
 async def test_twenty_at_once_with_one_key_are_one_job(bench: StoreBench, elsewhere: StoreBench) -> None:

@@ -245,7 +245,7 @@ async def test_what_could_not_be_committed_never_was(town: Town, error: Exceptio
 
         assert set(witness.everything().values()) == {0}
         assert town.courier.said == []
-        assert not await app.stores.jobs.is_known(ALICE.person, "k")
+        assert not await app.stores.jobs.is_repeated(request)
         mend()
         job, is_new = await app.service.front_desk.accept(request)
         assert is_new

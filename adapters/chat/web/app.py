@@ -16,6 +16,7 @@ from adapters.chat.web.body_limit import BodyLimit
 from adapters.chat.web.problems import install
 from adapters.media.hosting import SignedLinks
 from bot import __version__
+from bot.jobs.catalogue import offered
 from bot.service import Service
 
 STUDIO = Path(__file__).parent / "studio"
@@ -92,7 +93,7 @@ def create_web(
     @app.get("/api/v1/models", dependencies=signed_in, tags=["jobs"])
     async def models() -> dict[str, Any]:
         """What can be ordered here: every model with its lengths, resolutions and prices."""
-        return {"models": [_model(each) for one in service.desk.providers.values() for each in one.models()]}
+        return {"models": [_model(each) for one in service.desk.providers.values() for each in offered(one)]}
 
     @app.get("/", include_in_schema=False, dependencies=signed_in)
     async def page() -> FileResponse:

@@ -34,6 +34,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     async def save(checkpoint: Checkpoint) -> None:
         await desk.stores.deliveries.save_checkpoint(job, delivery.id, checkpoint)
 
+    part_id = job.output.part_id
     parcel = Parcel(
         delivery_id=delivery.id,
         job_id=job.id,
@@ -43,6 +44,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         filename=f"{job.id}-{delivery.number}.mp4",
         text=delivery_text(job),
         checkpoint=delivery.checkpoint,
+        part=await desk.media.local_path(part_id) if part_id is not None else None,
+        part_filename=f"{job.id}-{delivery.number}-part.mp4" if part_id is not None else None,
     )
     try:
         delivering = courier.deliver(parcel, save)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.errors import BadInput, DiskFull, ProviderUnavailable, ResultGone
+import structlog
+
+from bot.errors import BadInput, DiskFull, NotFound, ProviderUnavailable, ResultGone
 from bot.ids import new_id
 from bot.jobs.model import Asset, AssetKind, Clip, Delivery, Job, JobError, Wish, WishKind
 from bot.jobs.moves import Move
@@ -17,6 +19,8 @@ from bot.ports import Succeeded
 from bot.tracker.desk import Desk, Next, ids
 from bot.tracker.retry import has_given_up
 
+log = structlog.get_logger(__name__)
+
 REREAD_EVERY = 3
 """After so many failed downloads the link is read from the provider again: it may have moved."""
 
@@ -24,19 +28,23 @@ REREAD_EVERY = 3
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     """Copy, measure, keep. A clip that was paid for is never lost for a passing reason."""
     try:
-        clip, assets = await _copy(job, desk)
+        copied = await _copy(job, desk)
     except (ProviderUnavailable, DiskFull, BadInput) as error:
         if not has_given_up(job.state_since, desk.clock.now(), desk.times.fetch_within):
             return await _try_again(job, error, desk)
         return _gone(job, f"The clip could not be copied from the provider: {error}")
     except ResultGone as error:
         return _gone(job, str(error))
+    changes: dict[str, object] = {"output": copied.clip}
+    if copied.said:
+        changes["adjustments"] = (*job.adjustments, copied.said)
     if await desk.stores.wishes.cancel_requested(job.id):
-        return Move(job=job, to=State.CANCELLED, changes={"output": clip}, assets=assets, taken=ids(wishes))
+        return Move(job=job, to=State.CANCELLED, changes=changes, assets=copied.assets, taken=ids(wishes))
     delivery = await next_delivery(job, desk)
-    changes = {"output": clip, "delivery_id": delivery.id}
-    taken = ids(wishes, WishKind.HINT)
-    return Move(job=job, to=State.DELIVERING, changes=changes, assets=assets, new_delivery=delivery, taken=taken)
+    return Move(
+        job=job, to=State.DELIVERING, changes=changes | {"delivery_id": delivery.id}, assets=copied.assets,
+        new_delivery=delivery, taken=ids(wishes, WishKind.HINT),
+    )  # fmt: skip
 
 
 async def next_delivery(job: Job, desk: Desk) -> Delivery:
@@ -47,18 +55,32 @@ async def next_delivery(job: Job, desk: Desk) -> Delivery:
     return Delivery(id=new_id(), job_id=job.id, number=len(earlier) + 1, place=place)
 
 
-async def _copy(job: Job, desk: Desk) -> tuple[Clip, tuple[tuple[str, Asset], ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copied:
+    clip: Clip
+    assets: tuple[tuple[str, Asset], ...]
+    said: str = ""
+    """What the person must know of it."""
+
+
+async def _copy(job: Job, desk: Desk) -> _Copied:
     url = job.result_url or ""
     fetcher = desk.fetchers.get(urlsplit(url).scheme)
     if fetcher is None:
         raise ResultGone(f"The provider named a result that cannot be downloaded ({urlsplit(url).scheme}:).")
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
-        file, poster = Path(folder) / "clip.mp4", Path(folder) / "poster.jpg"
+    with tempfile.TemporaryDirectory(dir=desk.scratch) as name:
+        folder = Path(name)
+        file = folder / "clip.mp4"
         fetching = fetcher.fetch(url, job.provider, file)
         await desk.outside.call("fetcher.fetch", fetching, timeout_s=desk.times.transfer_timeout_s)
         facts = await desk.workshop.probe(file)
-        await desk.workshop.poster(file, poster)
-        kept = await desk.media.put(file, AssetKind.CLIP, "video/mp4", consume=True)
+        whole, said = await _joined(job, file, folder, desk)
+        if whole is not None:
+            facts = await desk.workshop.probe(whole)
+        poster = folder / "poster.jpg"
+        await desk.workshop.poster(whole or file, poster)
+        kept = await desk.media.put(whole or file, AssetKind.CLIP, "video/mp4", consume=True)
+        part = await desk.media.put(file, AssetKind.CLIP, "video/mp4", consume=True) if whole is not None else None
         kept_poster = await desk.media.put(poster, AssetKind.POSTER, "image/jpeg", consume=True)
     measured = replace(kept, width=facts.width, height=facts.height, duration_s=facts.duration_s)
     clip = Clip(
@@ -69,8 +91,30 @@ async def _copy(job: Job, desk: Desk) -> tuple[Clip, tuple[tuple[str, Asset], ..
         duration_s=facts.duration_s,
         poster_id=kept_poster.id,
         flagged=job.flagged,
+        part_id=part.id if part is not None else None,
     )
-    return clip, (("clip", measured), ("poster", kept_poster))
+    assets = (("clip", measured), ("poster", kept_poster)) + ((("part", part),) if part is not None else ())
+    return _Copied(clip=clip, assets=assets, said=said)
+
+
+async def _joined(job: Job, part: Path, folder: Path, desk: Desk) -> tuple[Path | None, str]:
+    """An extension together with the clip it goes on from; else `None`, and why the part stands alone, if it should not."""
+    if job.relation is None:
+        return None, ""
+    source = (await desk.stores.assets.of_job(job.id)).get("source")
+    if source is None:
+        return None, ""
+    first, whole = folder / "first.mp4", folder / "whole.mp4"
+    try:
+        path = await desk.media.local_path(source.id)
+        if path is None:
+            await desk.media.copy_to(source.id, first)
+        await desk.workshop.join(path or first, part, whole)
+    except (BadInput, NotFound) as error:
+        # The part is paid for and plays: it is not held back for the sake of the joint.
+        log.warning("clip.not_joined", job_id=job.id, why=str(error))
+        return None, "Clip: only the new part; it could not be joined to the clip before it."
+    return whole, ""
 
 
 async def _try_again(job: Job, error: Exception, desk: Desk) -> Move:

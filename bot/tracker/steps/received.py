@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot.errors import DiskFull, LimitReached, NotFound, ProviderUnavailable, UsageError
-from bot.jobs.model import Asset, AssetKind, Job, JobError, Wish, WishKind
+from bot.jobs.model import Asset, Job, JobError, Wish, WishKind
 from bot.jobs.moves import Hold, Move
 from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.tracker.desk import Desk, Next, first_of, ids
+from bot.tracker.intake import collect
 from bot.tracker.retry import has_given_up
 
 
@@ -20,7 +19,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     if first_of(wishes, WishKind.CANCEL):
         return Move(job=job, to=State.CANCELLED, taken=ids(wishes))
     try:
-        assets = await _collect(job, desk)
+        taken_in = await collect(job, desk)
         price = await desk.price_now(job)
     except (ProviderUnavailable, DiskFull) as error:
         if has_given_up(job.created_at, desk.clock.now(), desk.times.intake_within):
@@ -28,7 +27,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         return desk.retry(job, str(error))
     except (UsageError, NotFound) as error:
         return fail(job, error.code, str(error))
-    changes: dict[str, object] = {"quote": price}
+    assets = taken_in.assets
+    changes: dict[str, object] = {"quote": price, "adjustments": (*job.adjustments, *taken_in.adjustments)}
     changes |= {f"{role}_asset": asset.id for role, asset in assets if role in ("image", "audio")}
     if needs_confirmation(job.confirmed, price, desk):
         return Move(job=job, to=State.QUOTED, changes=changes, assets=assets, details={"price": price.to_usd()})
@@ -71,31 +71,6 @@ def when_full(job: Job, error: LimitReached) -> Move:
 def fail(job: Job, code: str, message: str) -> Move:
     """End a job for which nothing was charged."""
     return Move(job=job, to=State.FAILED, changes={"error": JobError(code=code, message=message)})
-
-
-async def _collect(job: Job, desk: Desk) -> tuple[tuple[str, Asset], ...]:
-    """The original and the normalised picture, both durably in the media store."""
-    if job.image_asset is not None:
-        return ()
-    if job.image.source == "asset":
-        original = await desk.stores.assets.load(job.image.locator)
-        if original is None:
-            raise NotFound("The picture is no longer kept; please attach it again.")
-    else:
-        courier = desk.couriers[job.image.source]
-        collecting = courier.collect(job.image)
-        original = await desk.outside.call("courier.collect", collecting, timeout_s=desk.times.transfer_timeout_s)
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
-        source = Path(folder) / "original"
-        await desk.media.copy_to(original.id, source)
-        prepared = await desk.workshop.prepare_image(source, desk.model(job).image, Path(folder) / "image.jpg")
-        image = await desk.media.put(prepared.path, AssetKind.IMAGE, prepared.content_type)
-    if image.width is None:
-        image = Asset(
-            id=image.id, kind=image.kind, size_bytes=image.size_bytes, content_type=image.content_type,
-            width=prepared.width, height=prepared.height,
-        )  # fmt: skip
-    return (("original", original), ("image", image))
 
 
 __all__ = ["enqueue", "fail", "needs_confirmation", "step", "when_full"]

@@ -31,9 +31,17 @@ def upgrade() -> None:
         ("erased_at", sa.DateTime(timezone=True), "only its bookkeeping is left"),
     ):
         op.add_column("jobs", sa.Column(name, kind, comment=comment))
-    forget = sa.Column(
-        "forget", sa.Boolean(), server_default="0", nullable=False, comment="erase it as soon as it has ended"
+    comment = "erase it as soon as it has ended"
+    op.add_column("jobs", sa.Column("forget", sa.Boolean(), server_default="0", nullable=False, comment=comment))
+    op.create_table(
+        "request_aliases",
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("request_key", sa.String(), nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_request_aliases_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person", "request_key", name=op.f("pk_request_aliases")),
     )
-    op.add_column("jobs", forget)
     op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
     op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.chat.web.problems import problem
-from bot.errors import BadPrompt, NotFound
+from bot.errors import NotFound
 from bot.jobs.actions import Presser
-from bot.jobs.model import Job, JobRequest, Requester
+from bot.jobs.lineage import Changes
+from bot.jobs.model import Job, JobRequest, Relation, Requester
 from bot.jobs.options import combine
 from bot.jobs.states import State
 from bot.prompts.words import parse
@@ -21,6 +23,35 @@ from bot.service import Service
 ADMIN = Requester(platform="api", workspace="local", user="admin")
 PRESSER = Presser(person=ADMIN.person, is_operator=True)
 CHUNK_BYTES = 1 << 20
+
+
+class AgainSettings(BaseModel):
+    """Settings said anew; what is left out stays as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    duration_s: int | None = None
+    resolution: str | None = Field(default=None, max_length=20)
+    seed: int | None = None
+    negative_prompt: str | None = Field(default=None, max_length=20_000)
+    expand: bool | None = None
+    audio: Literal[False] | None = None
+    """`false` leaves the sound out."""
+    camera: str | None = Field(default=None, max_length=40)
+    motion: str | None = Field(default=None, max_length=40)
+
+
+class AgainBody(BaseModel):
+    """What `again` is asked with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    relation: Relation = Relation.AGAIN
+    prompt: str | None = Field(default=None, max_length=20_000)
+    settings: AgainSettings = Field(default_factory=AgainSettings)
+    provider: str | None = Field(default=None, max_length=200)
+    model: str | None = Field(default=None, max_length=200)
+    confirm: bool = False
 
 
 def routes(service: Service) -> APIRouter:
@@ -45,21 +76,21 @@ def routes(service: Service) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> dict[str, Any]:
         """Ask for a clip; 202 once its row is committed."""
-        if audio is not None and audio.size:
-            raise BadPrompt("Sound is not supported by this version; leave the audio out.")
         written = parse(prompt)
         offer = service.front_desk.model(provider or None, model or written.model)
         fields = {
             "duration_s": duration, "resolution": resolution or None, "negative_prompt": negative_prompt or None,
             "seed": seed, "expand": expand, "camera": camera or None, "motion": motion or None,
+            "audio": bool(audio is not None and audio.size),
         }  # fmt: skip
         settings = combine(offer, written, fields)
+        sound = None
         with tempfile.TemporaryDirectory(dir=service.desk.scratch) as folder:
-            upload = Path(folder) / "upload"
-            with upload.open("wb") as file:
-                while chunk := await image.read(CHUNK_BYTES):
-                    file.write(chunk)
+            upload = await _saved(image, Path(folder) / "image")
             picture = await service.take_picture(upload, offer, filename=image.filename)
+            if audio is not None and audio.size:
+                upload = await _saved(audio, Path(folder) / "audio")
+                sound = await service.take_sound(upload, offer, settings.duration_s, filename=audio.filename)
         request = JobRequest(
             requester=ADMIN,
             request_key=f"api:admin:{idempotency_key}" if idempotency_key else None,
@@ -67,10 +98,13 @@ def routes(service: Service) -> APIRouter:
             provider=offer.provider,
             model=offer.slug,
             image=picture.ref,
+            audio=sound.ref if sound else None,
             settings=settings,
             confirmed=confirm,
+            adjustments=picture.adjustments + (sound.adjustments if sound else ()),
         )
-        job, _is_new = await service.front_desk.accept(request, picture.assets)
+        assets = picture.assets + (sound.assets if sound else ())
+        job, _is_new = await service.front_desk.accept(request, assets)
         return await service.describe(job)
 
     @router.get("")
@@ -106,6 +140,20 @@ def routes(service: Service) -> APIRouter:
         body = service.media.read(job.output.asset_id, start=0, end=job.output.size_bytes)
         return StreamingResponse(body, media_type="video/mp4", headers=headers)
 
+    @router.post("/{job_id}/again", status_code=202)
+    async def again(
+        job_id: str, body: AgainBody, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+    ) -> dict[str, Any]:
+        """Another clip from this one: again, edit, extend, loop or frame. 202 once its row is committed."""
+        said = {name: value for name, value in body.settings.model_dump().items() if value is not None}
+        changes = Changes(prompt=body.prompt, settings=said, provider=body.provider, model=body.model)
+        key = f"api:admin:{idempotency_key}" if idempotency_key else None
+        job, _is_new = await service.lineage.descend(
+            await _job(service, job_id), body.relation, ADMIN, PRESSER, changes,
+            request_key=key, confirmed=body.confirm,
+        )  # fmt: skip
+        return await service.describe(job)
+
     @router.post("/{job_id}/{action}", status_code=202)
     async def act(job_id: str, action: Literal["cancel", "confirm", "resend"]) -> dict[str, Any]:
         """Cancel, confirm or resend. The wish is committed; the job follows within a second."""
@@ -115,6 +163,13 @@ def routes(service: Service) -> APIRouter:
         return await service.describe(await _job(service, job.id))
 
     return router
+
+
+async def _saved(upload: UploadFile, into: Path) -> Path:
+    with into.open("wb") as file:
+        while chunk := await upload.read(CHUNK_BYTES):
+            file.write(chunk)
+    return into
 
 
 async def _job(service: Service, job_id: str) -> Job:

@@ -1,0 +1,114 @@
+"""Intake: a job's picture and sound, copied, checked and brought into its model's limits, durably in the media store."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.errors import BadInput, Expired, NotFound
+from bot.jobs.model import Asset, AssetKind, InputRef, Job
+from bot.ports import MediaStore, MediaWorkshop, Model
+from bot.tracker.desk import Desk
+
+LARGEST_PICTURE_BYTES = 50_000_000
+LARGEST_SOUND_BYTES = 15_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """Files by role, all of them kept, and what was changed of them, for the person."""
+
+    assets: tuple[tuple[str, Asset], ...] = ()
+    adjustments: tuple[str, ...] = ()
+
+    def __add__(self, other: TakenIn) -> TakenIn:
+        return TakenIn(assets=self.assets + other.assets, adjustments=self.adjustments + other.adjustments)
+
+
+async def collect(job: Job, desk: Desk) -> TakenIn:
+    """What the job still lacks of its inputs. `BadInput` and `NotFound` for good, the rest for passing reasons."""
+    taken_in = TakenIn()
+    model = desk.model(job)
+    with tempfile.TemporaryDirectory(dir=desk.scratch) as name:
+        folder = Path(name)
+        if job.image_asset is None and model.made_from == "clip":
+            clip = await _known(job.image.locator, "clip", desk)
+            taken_in += TakenIn(assets=(("image", clip),))
+        elif job.image_asset is None:
+            original = await _original(job.image, "picture", folder, desk)
+            source = await _local(original, folder / "original", desk)
+            kept = await keep_picture(source, original, model, desk.workshop, desk.media, folder)
+            taken_in += kept
+        if job.audio is not None and job.audio_asset is None:
+            original = await _original(job.audio, "sound", folder, desk)
+            source = await _local(original, folder / "sound", desk)
+            seconds = job.settings.duration_s
+            taken_in += await keep_sound(source, original, seconds, desk.workshop, desk.media, folder)
+    return taken_in
+
+
+async def keep_picture(
+    source: Path, original: Asset | None, model: Model, workshop: MediaWorkshop, media: MediaStore, folder: Path
+) -> TakenIn:
+    """A picture brought into the model's limits, kept with its original; `original` when that is kept already.
+
+    `BadInput` in one sentence when it cannot be used: then nothing was kept.
+    """
+    prepared = await workshop.prepare_image(source, model.image, folder / "image.jpg")
+    _require_size(source, "picture", LARGEST_PICTURE_BYTES)
+    if original is None:
+        original = await media.put(source, AssetKind.ORIGINAL, "application/octet-stream")
+    kept = await media.put(prepared.path, AssetKind.IMAGE, prepared.content_type, consume=True)
+    image = replace(kept, width=prepared.width, height=prepared.height)
+    said = (f"Picture: {', '.join(prepared.changes)}.",) if prepared.changes else ()
+    return TakenIn(assets=(("original", original), ("image", image)), adjustments=said)
+
+
+async def keep_sound(
+    source: Path, original: Asset | None, seconds: int, workshop: MediaWorkshop, media: MediaStore, folder: Path
+) -> TakenIn:
+    """A sound cut or padded for a clip of `seconds`, kept with its original; as `keep_picture`."""
+    prepared = await workshop.prepare_audio(source, seconds, folder / "sound.wav")
+    _require_size(source, "sound", LARGEST_SOUND_BYTES)
+    if original is None:
+        original = await media.put(source, AssetKind.ORIGINAL, "application/octet-stream")
+    kept = await media.put(prepared.path, AssetKind.AUDIO, prepared.content_type, consume=True)
+    audio = replace(kept, duration_s=prepared.duration_s)
+    said = (f"Sound: {', '.join(prepared.changes)}.",) if prepared.changes else ()
+    return TakenIn(assets=(("sound", original), ("audio", audio)), adjustments=said)
+
+
+def _require_size(source: Path, what: str, most: int) -> None:
+    if source.stat().st_size > most:
+        raise BadInput(f"The {what} is larger than {most // 1_000_000} MB; send a smaller one.")
+
+
+async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset:
+    match ref.source:
+        case "asset":
+            return await _known(ref.locator, what, desk)
+        case "frame":
+            clip = await _known(ref.locator, "clip", desk)
+            frame = folder / "frame.png"
+            await desk.workshop.last_frame(await _local(clip, folder / "clip.mp4", desk), frame)
+            return await desk.media.put(frame, AssetKind.ORIGINAL, "image/png", consume=True)
+    courier = desk.couriers.get(ref.source)
+    if courier is None:
+        raise NotFound(f"The {what} lies on {ref.source}, which is not connected here; attach it again.")
+    return await desk.outside.call("courier.collect", courier.collect(ref), timeout_s=desk.times.transfer_timeout_s)
+
+
+async def _known(asset_id: str, what: str, desk: Desk) -> Asset:
+    asset = await desk.stores.assets.load(asset_id)
+    if asset is None:
+        raise Expired(f"The {what} is no longer kept; please attach it again.")
+    return asset
+
+
+async def _local(asset: Asset, into: Path, desk: Desk) -> Path:
+    """The asset as a file to read: its own where the store lies on this machine."""
+    path = await desk.media.local_path(asset.id)
+    if path is None:
+        await desk.media.copy_to(asset.id, into)
+    return path or into

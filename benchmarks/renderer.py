@@ -1,18 +1,18 @@
 """The local renderer beside ffmpeg's zoompan: processor time, and how smooth the camera truly is.
 
-    python -m benchmarks.renderer [--rounds 3] [--moves zoom-in pan-left orbit] [--no-jitter]
+    python -m benchmarks.renderer [--rounds 3] [--moves zoom-in pan-left orbit …] [--no-jitter]
 
 Both sides make the same five seconds: 120 frames of 720p from one 2400x1350 picture, x264 veryfast crf 18, one thread.
 zoompan gets the usual cure for its jitter, the picture enlarged four times, once, from one input frame. The two take
 turns (A B A B …), each as a whole child process, whose user and system time is counted with `os.wait4`. With no
 `ffmpeg` in the path the same filter graph runs inside PyAV, and the table says so.
 
-Jitter is measured in the decoded file against the ideal frame rendered from the source: weighted least squares on
-the residual for the camera's error (two shifts and a scale), rendered again at the corrected camera until the step is
-small; the error at nine points, less a polynomial of degree 5 in time, as RMS. Only ratios and pixels mean something.
+Jitter and sharpness are measured in the decoded file against the ideal frame rendered from the source; how, says
+`benchmarks/jitter.py`. Only ratios and pixels mean something.
 
 zoompan's cost falls with the zoom (it resamples the enlarged view of every frame), ours does not: the ratio differs by
-move, and the worst one is the one to quote.
+move, and the worst one is the one to quote. Any move can be named; `-corner` after it is the same with the lower left
+as its focus.
 """
 
 from __future__ import annotations
@@ -35,18 +35,36 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from adapters.media.processes import worker_environment
-from adapters.providers.local.camera import Shot, View
-from adapters.providers.local.renderer import render
-from benchmarks.jitter import FRAMES, OUTPUT, PICTURE, SEED, jitter_px, path_of
+from adapters.providers.local.camera import Shot, View, view_at
+from adapters.providers.local.renderer import framing, render
+from benchmarks.jitter import Steadiness
+from benchmarks.jitter import measure as look_at
 from benchmarks.table import Row
+
+PICTURE = (2400, 1350)
+OUTPUT = (1280, 720)
+FRAMES = 120
+
+
+def shot_of(move: str) -> Shot:
+    """The move of both sides; `zoom-in-corner` closes in on a part somebody named."""
+    focus = (1 / 6, 5 / 6) if move.endswith("-corner") else None
+    return Shot(move=move.removesuffix("-corner"), strength="medium", seed=3, focus=focus)
+
+
+def path_of(move: str) -> Callable[[int], View]:
+    """Where the camera of both sides is, frame by frame."""
+    path = shot_of(move).path(framing(PICTURE, OUTPUT).stage)
+    return lambda frame: view_at(path, frame, FRAMES)
+
 
 # --- the picture --------------------------------------------------------------------------------------------------
 
 
-def draw_picture(into: Path) -> None:
+def draw_picture(into: Path, size: tuple[int, int] = PICTURE) -> None:
     """1/f noise, shapes, text and a smooth area: something of everything that shows jitter."""
     rng = np.random.default_rng(1)
-    width, height = PICTURE
+    width, height = size
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
     frequency[0, 0] = 1
     bands = []
@@ -55,16 +73,19 @@ def draw_picture(into: Path) -> None:
         band = np.real(np.fft.ifft2(spectrum))
         bands.append(128 + 40 * band / band.std())
     image = Image.fromarray(np.clip(np.stack(bands, axis=-1), 0, 255).astype(np.uint8))
+    unit = width / PICTURE[0]
     draw = ImageDraw.Draw(image)
     for _ in range(40):
-        x, y, size = rng.integers(0, width), rng.integers(0, height), rng.integers(20, 160)
+        x, y = rng.integers(0, width), rng.integers(0, height)
+        side = unit * rng.integers(20, 160)
         colour = tuple(int(level) for level in rng.integers(0, 256, 3))
-        (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + size, y + size), fill=colour)
+        (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + side, y + side), fill=colour)
+    font = ImageFont.load_default(42 * unit)
     for line in range(12):
-        place = (int(rng.integers(0, width - 600)), 60 + line * 105)
-        draw.text(place, "Reelbot turns a picture into a clip", fill="white", font=ImageFont.load_default(42))
-    smooth = np.linspace(60, 200, 500)[None, :, None].repeat(300, axis=0).repeat(3, axis=2).astype(np.uint8)
-    image.paste(Image.fromarray(smooth), (1750, 950))
+        place = (int(rng.integers(0, width // 4 * 3)), (60 + line * 105) * unit)
+        draw.text(place, "Reelbot turns a picture into a clip", fill="white", font=font)
+    ramp = np.linspace(60, 200, round(500 * unit))[None, :, None].repeat(round(300 * unit), axis=0).repeat(3, axis=2)
+    image.paste(Image.fromarray(ramp.astype(np.uint8)), (round(1750 * unit), round(950 * unit)))
     image.save(into, "JPEG", quality=95, subsampling=0)
 
 
@@ -99,8 +120,7 @@ def zoompan_filter(move: str, enlarged: int) -> str:
 
 def ours(picture: Path, into: Path, move: str) -> None:
     """Side A, inside its child process."""
-    shot = Shot(move=move, strength="medium", seed=SEED)
-    render(picture=picture, into=into, shot=shot, resolution="720p", frames=FRAMES)
+    render(picture=picture, into=into, shot=shot_of(move), resolution="720p", frames=FRAMES)
 
 
 def zoompan_in_pyav(picture: Path, into: Path, move: str, enlarged: int) -> None:
@@ -182,6 +202,8 @@ class Side:
     rss_mb: float
     kilobytes: int
     jitter_px: float | None
+    sharpness: float | None
+    breathing: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,13 +241,15 @@ def measure(rounds: int, move: str, *, with_jitter: bool) -> Comparison:
             # swscale, which both baselines use, converts by BT.601 unless told otherwise.
             matrix = "709" if name == "ours" else "601"
             command = _self("jitter", picture, clips[name], move, matrix)
-            jitter = float(subprocess.check_output(command)) if with_jitter else None
+            found = Steadiness(**json.loads(subprocess.check_output(command))) if with_jitter else None
             return Side(
                 name=name,
                 cpu_s=tuple(round(run.cpu_s, 2) for run in spent[name]),
                 rss_mb=round(max(run.rss_mb for run in spent[name])),
                 kilobytes=clips[name].stat().st_size // 1000,
-                jitter_px=None if jitter is None else round(jitter, 4),
+                jitter_px=None if found is None else round(found.jitter_px, 4),
+                sharpness=None if found is None else round(found.sharpness, 3),
+                breathing=None if found is None else round(found.breathing, 3),
             )
 
         baseline = "ffmpeg" if shutil.which("ffmpeg") else "pyav"
@@ -238,6 +262,7 @@ def rows(results: Sequence[Comparison]) -> list[Row]:
     mine, theirs = worst.sides
     jitters = [found.sides[0].jitter_px or 0.0 for found in results]
     others = [found.sides[1].jitter_px or 0.0 for found in results]
+    sharp = [found.sides[0].sharpness or 0.0 for found in results]
     return [
         Row(
             what=f"`local` renderer, 720p 5 s, CPU beside {worst.baseline}'s zoompan ({', '.join(f.move for f in results)})",
@@ -248,7 +273,8 @@ def rows(results: Sequence[Comparison]) -> list[Row]:
         ),
         Row(
             what="its camera path, measured from the decoded frames",
-            measured=f"smooth to {max(jitters):.3f} px (zoompan so: {min(others):.3f}–{max(others):.3f} px)",
+            measured=f"smooth to {max(jitters):.3f} px (zoompan so: {min(others):.3f}–{max(others):.3f} px); "
+            f"sharpness {min(sharp):.2f}–{max(sharp):.2f} of Lanczos without compression",
             reach="≤ 0.06 px",
             reached=max(jitters) <= 0.06,
         ),
@@ -258,7 +284,7 @@ def rows(results: Sequence[Comparison]) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--moves", nargs="+", default=["zoom-in", "pan-left", "orbit"])
+    parser.add_argument("--moves", nargs="+", default=["zoom-in", "pan-left", "orbit", "zoom-in-corner"])
     parser.add_argument("--no-jitter", action="store_true")
     parser.add_argument("--json", action="store_true", help="only the rows of the table, for `python -m benchmarks`")
     parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)
@@ -270,7 +296,7 @@ def main() -> None:
             return
         into, move, *rest = rest
         if side == "jitter":
-            print(jitter_px(Path(into), Path(picture), move, bt709=rest[0] == "709"))
+            print(json.dumps(asdict(look_at(Path(into), Path(picture), shot_of(move), bt709=rest[0] == "709"))))
         elif side == "ours":
             ours(Path(picture), Path(into), move)
         else:
@@ -280,15 +306,16 @@ def main() -> None:
     if options.json:
         print(json.dumps([asdict(row) for row in rows(results)]))
         return
-    print(f"{'move':10}{'':10}{'cpu s (each round)':>28}{'rss MB':>9}{'KB':>8}{'jitter px':>11}{'ratio':>8}")
+    print(
+        f"{'move':16}{'':10}{'cpu s (each round)':>28}{'rss MB':>9}{'KB':>8}{'jitter px':>11}"
+        f"{'sharp':>8}{'breathing':>11}{'ratio':>8}"
+    )
     for found in results:
         for side in found.sides:
             runs = " ".join(f"{seconds:.2f}" for seconds in side.cpu_s)
-            jitter = "–" if side.jitter_px is None else f"{side.jitter_px:.4f}"
+            looks = (f"{side.jitter_px:11.4f}{side.sharpness:8.3f}{side.breathing:11.3f}") if side.jitter_px else ""
             ratio = f"{found.cpu_ratio:.2f}" if side.name == "ours" else ""
-            print(
-                f"{found.move:10}{side.name:10}{runs:>28}{side.rss_mb:>9.0f}{side.kilobytes:>8}{jitter:>11}{ratio:>8}"
-            )
+            print(f"{found.move:16}{side.name:10}{runs:>28}{side.rss_mb:>9.0f}{side.kilobytes:>8}{looks:30}{ratio:>8}")
     print("reach: ratio at most 0.60, jitter of ours at most 0.06 px")
     print(json.dumps([asdict(found) | {"cpu_ratio": found.cpu_ratio} for found in results]))
 

@@ -93,7 +93,9 @@ class Origin:
         return held
 
     def _settle(self, connection: sa.Connection) -> Held | None:
-        mark, record = read_mark(self._folder), read_record(connection)
+        # The database first: its first statement waits for whoever else is settling.
+        record = read_record(connection)
+        mark = read_mark(self._folder)
         if _belong_together(record, mark):  # another process was faster
             return None
         why, held, epoch = why_held(record, mark), None, record.epoch

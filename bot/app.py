@@ -36,6 +36,12 @@ from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.lineage import Lineage
 from bot.jobs.model import Job
+from bot.keeping.files import Files
+from bot.keeping.forgetting import Forgetting
+from bot.keeping.housekeeper import keep_house, keeping_chores
+from bot.keeping.pseudonyms import KeyedPseudonyms
+from bot.keeping.retention import Periods
+from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
 from bot.money.limits import DefaultLimits
 from bot.ports import Clock, Courier, Engine, Fetcher, HasHome, HasProcesses, MediaWorkshop, Provider
@@ -52,6 +58,7 @@ from storage import schema
 from storage.assets import Assets
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.erasure import Erasure
 from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.jobs import Jobs
@@ -61,6 +68,7 @@ from storage.media_store import ObjectMediaStore
 from storage.origin import Origin, refuse_half_restored
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
+from storage.retention import Retention
 from storage.secret_key import load_keys
 from storage.submissions import Submissions
 from storage.wishes import Wishes
@@ -166,6 +174,8 @@ class App:
         handing_over = (lambda: lock.handover_asked) if kind != "run" else (lambda: False)
         engine = EmbeddedEngine(self.tracker, self.stores, self.desk.clock, should_hand_over=handing_over)
         running = asyncio.create_task(self._run(engine, lock))
+        chores = keeping_chores(self.service.forgetting, self.service.sweeper) if kind == "run" else ()
+        housekeeping = asyncio.create_task(keep_house(chores, self.desk.clock))
         try:
             ready = asyncio.create_task(engine.ready())
             await asyncio.wait({ready, running}, return_when=asyncio.FIRST_COMPLETED)
@@ -174,8 +184,10 @@ class App:
                 running.result()
             yield engine
         finally:
+            housekeeping.cancel()
             engine.stop()
             await running
+            await asyncio.gather(housekeeping, return_exceptions=True)
 
     async def _run(self, engine: EmbeddedEngine, lock: EngineLock) -> None:
         """From taking over the unfinished jobs to the last drained step; the lock is let go in the end, however it ends."""
@@ -274,7 +286,8 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
 def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database, http: HttpClient) -> App:
     clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
     limits = Limits(database, _default_limits(settings))
-    ledger = Ledger(database, limits, clock, zone)
+    pseudonyms = KeyedPseudonyms(keys)
+    ledger = Ledger(database, limits, clock, zone, pseudonyms)
     jobs = Jobs(database, ledger, clock)
     stores = Stores(
         jobs=jobs,
@@ -316,10 +329,11 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     homes = {name: provider.home for name, provider in providers.items() if isinstance(provider, HasHome)}
     remote = HttpFetcher(http, homes, clock)
     fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
+    gallery = {name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")}
     desk = Desk(
         stores=stores,
         providers=providers,
-        couriers={name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")} | dict(parts.couriers),
+        couriers={**gallery, **parts.couriers},
         media=media,
         workshop=parts.workshop or Workshop(),
         fetchers=fetchers | dict(parts.fetchers),
@@ -334,9 +348,26 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     board = _Board(desk)
     switchboard = Switchboard()
     default = settings.default_provider or next(iter(providers))
-    front_desk = FrontDesk(stores, providers, switchboard, default)
+    front_desk = FrontDesk(
+        stores, providers, switchboard, default, lambda: data_directory.require_room(folder, settings.disk.min_free_mb)
+    )
+    erasure = Erasure(database, clock, pseudonyms.scope)
+    files = Files(media, erasure)
+    forgetting = Forgetting(stores, erasure, files, desk.couriers, switchboard)
+    days = settings.retention
+    sweeper = Sweeper(
+        Retention(database, clock),
+        erasure,
+        files,
+        forgetting,
+        clock,
+        Periods.of_days(inputs=days.inputs_days, clips=days.clips_days, prompts=days.prompts_days),
+        gallery["cli"].drop_names,
+    )
     service = Service(
         front_desk=front_desk,
+        forgetting=forgetting,
+        sweeper=sweeper,
         lineage=Lineage(stores, front_desk),
         actions=Actions(stores, switchboard, clock, desk.times),
         engine=switchboard,
@@ -358,7 +389,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
         ),
         service=service,
-        tracker=Tracker(desk, board.changed),
+        tracker=Tracker(desk, board.changed, forgetting.erase),
         board=board,
         switchboard=switchboard,
         http=http,

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bot.chat_values import Button, Checkpoint, JobCard, MessageRef, Parcel, Receipt
 from bot.ids import JobId
-from bot.jobs.model import Asset, AssetKind, InputRef, RenderSettings, Submission
+from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, RenderSettings, Requester, Submission
 from bot.media_values import ClipFacts, FittedClip, PreparedAudio, PreparedImage
 from bot.money.amount import Money
 from bot.provider_values import (
@@ -194,6 +194,15 @@ class Courier(Protocol):
 # --- engine -------------------------------------------------------------------------------------------------------
 
 
+@runtime_checkable
+class Retracts(Protocol):
+    """A courier that can take back what it posted."""
+
+    async def retract(self, delivery: Delivery, requester: Requester) -> bool:
+        """Delete the message or file of one delivery. True when it is gone; what is raised counts as False."""
+        ...
+
+
 class Engine(Protocol):
     """What runs jobs and wakes them."""
 
@@ -275,12 +284,35 @@ class MediaWorkshop(Protocol):
         """Write the very last frame as a lossless PNG."""
         ...
 
+    async def contact_sheet(self, clip: Path, into: Path) -> None:
+        """Write evenly spaced frames side by side as a JPEG."""
+        ...
+
+    async def remux(self, clip: Path, into: Path) -> None:
+        """Pack pictures and sound anew, untouched, with the index in front."""
+        ...
+
+    async def mux_audio(self, clip: Path, audio: Path, into: Path) -> None:
+        """Put a WAV or MP3 beside a clip's untouched pictures, cut or followed by silence to be as long as they are."""
+        ...
+
+    async def fit(self, clip: Path, max_bytes: int, into: Path) -> FittedClip:
+        """Write the clip in at most `max_bytes`: as it is where it fits, else encoded once to land just below.
+
+        `BadInput` when no frame size is small enough.
+        """
+        ...
+
     async def join(self, first: Path, second: Path, into: Path) -> None:
         """Write both clips as one, in the first one's size and frame rate.
 
         The second begins with the first one's last frame, which is shown once. Where only one has sound, the other's
         part is silent. `BadInput` when one of them cannot be read.
         """
+        ...
+
+    async def loop(self, clip: Path, into: Path) -> None:
+        """Write a clip whose end flows into its beginning, by cross-fading the two."""
         ...
 
 
@@ -333,6 +365,7 @@ __all__ = [
     "Quotes",
     "Receipt",
     "Rendering",
+    "Retracts",
     "SubmitRequest",
     "Succeeded",
     "TellsTime",

@@ -18,6 +18,8 @@ from bot.jobs.as_json import job_as_json, standing_as_json
 from bot.jobs.lineage import Lineage
 from bot.jobs.model import Asset, Delivery, InputRef, Job, Requester
 from bot.jobs.states import State
+from bot.keeping.forgetting import Forgetting
+from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
 from bot.money.ledger import user_scope
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
@@ -44,6 +46,8 @@ class Service:
     front_desk: FrontDesk
     actions: Actions
     lineage: Lineage
+    forgetting: Forgetting
+    sweeper: Sweeper
     engine: Engine
     stores: Stores
     media: MediaStore

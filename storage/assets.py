@@ -13,14 +13,10 @@ import sqlalchemy as sa
 from bot.errors import AssetStale, Expired
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind
+from bot.keeping.files import NAMED_WITHIN_S
 from storage import tables
 from storage.database import Database, insert_into
 from storage.rows import asset_from_row
-
-NAMED_WITHIN_S = 10.0
-"""Longest from putting a file to naming it in a row."""
-DELETABLE_AFTER_S = 20.0
-"""Youngest a file that no row names may be removed: whoever put it has named it by then, or never will."""
 
 _COLUMNS = ("id", "size_bytes", "content_type", "width", "height", "duration_s")
 _USED = (
@@ -60,7 +56,7 @@ def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetim
     Only an original that turns out to be, byte for byte, what its stripped copy is counts as the copy from then on: it
     has nothing left to strip, and providers must be able to get it.
 
-    A file that no row names is removed once it is `DELETABLE_AFTER_S` old. So a file that was put longer than
+    A file that no row names is removed once it is `REMOVED_AFTER_S` old. So a file that was put longer than
     `NAMED_WITHIN_S` ago is not named any more (`AssetStale`: put it again), and one that was read from our books only
     while its row still stands (`Expired`).
     """

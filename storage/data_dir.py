@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-from bot.errors import DataDirError
+from bot.errors import DataDirError, DiskFull
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "9p", "ceph"}
@@ -32,6 +33,16 @@ def prepare(path: Path, mounts: Path = Path("/proc/self/mounts")) -> Path:
             f"Set REELBOT_DATA_DIR to a directory on a local disk."
         )
     return path
+
+
+def require_room(path: Path, min_free_mb: int) -> None:
+    """Raise `DiskFull` when less than `min_free_mb` is free where `path` lies: what is under way needs the rest."""
+    free = shutil.disk_usage(path).free
+    if free < min_free_mb * 1_000_000:
+        raise DiskFull(
+            f"Reelbot's disk is nearly full ({free / 1e6:.0f} MB left, {min_free_mb} are kept free), so no new jobs are "
+            "taken; an operator has to make room."
+        )
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:

@@ -65,7 +65,11 @@ class History:
         limit = max(1, min(limit, LONGEST_PAGE))
         before = _read_cursor(cursor)
         match = _match(q, person=person, workspace=workspace, channel=channel)
-        chosen = _through_index(match, state) if match else sa.select(_jobs).order_by(_jobs.c.seq.desc())
+        chosen = (
+            _through_index(match, state)
+            if match
+            else (sa.select(_jobs).where(_jobs.c.erased_at.is_(None)).order_by(_jobs.c.seq.desc()))
+        )
         if before is not None:
             chosen = chosen.where((_index.c.rowid if match else _jobs.c.seq) < before)
         if state is not None and not (match and state in FINAL):
@@ -111,6 +115,16 @@ def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
         "tokens": " ".join(tokens),
         "state": _state_word(State(row["state"])),
     }
+
+
+def unindex_job(connection: sa.Connection, seq: int) -> None:
+    """Take an erased job out of the index."""
+    connection.execute(sa.text("DELETE FROM jobs_fts WHERE rowid = :seq"), {"seq": seq})
+
+
+def reindex_words(connection: sa.Connection, seq: int, words: str) -> None:
+    """Replace the words by which a job is found."""
+    connection.execute(sa.text("UPDATE jobs_fts SET words = :words WHERE rowid = :seq"), {"seq": seq, "words": words})
 
 
 def index_state(connection: sa.Connection, job_id: JobId, state: State) -> None:

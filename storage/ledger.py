@@ -22,11 +22,13 @@ from bot.money.ledger import (
     Booking,
     Delta,
     EntryKind,
+    Pseudonyms,
     book,
     correction_delta,
     hold_delta,
     release_delta,
     settle_delta,
+    user_scope,
 )
 from bot.money.limits import Standing, require_room
 from bot.ports import Clock
@@ -51,7 +53,10 @@ _ADD = sa.text(
 class Ledger:
     """Holds, settles, releases, corrections; and how every scope stands."""
 
-    def __init__(self, database: Database, limits: Limits, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(
+        self, database: Database, limits: Limits, clock: Clock, zone: ZoneInfo, pseudonyms: Pseudonyms | None = None
+    ) -> None:
+        self._pseudonyms = pseudonyms or Pseudonyms()
         self._database = database
         self._limits = limits
         self._clock = clock
@@ -116,14 +121,19 @@ class Ledger:
 
     def _standings(self, connection: sa.Connection, requester: Requester, workspace_zone: ZoneInfo) -> list[Standing]:
         rules = self._limits.in_force(connection, requester, self._clock.now(), workspace_zone, self._zone)
-        wanted = {(rule.scope, rule.key) for rule in rules}
+        own = user_scope(requester)
+        # What somebody spent before asking to be forgotten still counts, until the month ends.
+        also = {own: self._pseudonyms.scopes(requester.person)}
+        counted = {rule.scope: (rule.scope, *also.get(rule.scope, ())) for rule in rules}
+        wanted = {(scope, rule.key) for rule in rules for scope in counted[rule.scope]}
         used: dict[tuple[str, str], tuple[int, int]] = {}
         if wanted:
             found = connection.execute(_SUMS, {"wanted": sorted(wanted)})
             used = {(row.scope, row.period): (row.micro_usd, row.jobs) for row in found}
         standings = []
         for rule in rules:
-            micro_usd, count = used.get((rule.scope, rule.key), (0, 0))
+            sums = [used.get((scope, rule.key), (0, 0)) for scope in counted[rule.scope]]
+            micro_usd, count = sum(money for money, _ in sums), sum(jobs for _, jobs in sums)
             standings.append(
                 Standing(
                     scope=rule.scope,

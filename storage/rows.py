@@ -18,6 +18,7 @@ from bot.jobs.model import (
     AssetKind,
     Clip,
     Delivery,
+    Forget,
     InputRef,
     Job,
     JobError,
@@ -37,7 +38,7 @@ from storage import tables
 
 _SAME_NAME = frozenset(
     "version epoch request_key prompt provider model image_asset audio_asset parent_id hold_id attempt_id "
-    "provider_job_id result_url delivery_id note progress tries retries_used failed_over flagged held_back forget "
+    "provider_job_id result_url delivery_id note progress tries retries_used failed_over flagged held_back "
     "inputs_deleted_at clip_deleted_at erased_at next_at state_since queued_at created_at updated_at".split()
 )
 _MONEY = {"quote": "quote_micro_usd", "confirmed": "confirmed_micro_usd", "held": "held_micro_usd"} | {
@@ -81,6 +82,7 @@ def job_from_row(row: RowMapping | dict[str, Any]) -> Job:
         id=row["id"],
         state=State(row["state"]),
         relation=Relation(row["relation"]) if row["relation"] else None,
+        forget=Forget(row["forget"]) if row["forget"] else None,
         requester=requester_from_row(row),
         wished=bool(row.get("wished")),
         **values,

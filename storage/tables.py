@@ -121,7 +121,7 @@ jobs = sa.Table(
     sa.Column("adjustments", sa.JSON, comment="what was changed of the inputs to fit the model, as sentences"),
     sa.Column("inputs_deleted_at", UtcTime, comment="by retention"),
     sa.Column("clip_deleted_at", UtcTime, comment="by retention"),
-    sa.Column("forget", sa.Boolean, nullable=False, server_default="0", comment="erase it as soon as it has ended"),
+    sa.Column("forget", sa.String, comment="job or person: what to erase as soon as it has ended"),
     sa.Column("erased_at", UtcTime, comment="only its bookkeeping is left"),
     sa.Column("next_at", UtcTime),
     sa.Column("state_since", UtcTime, nullable=False),
@@ -143,6 +143,22 @@ request_aliases = sa.Table(
     sa.Column("request_key", sa.String, primary_key=True),
     sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     comment="keys of presses that were the second of two: they name the first one's job",
+)
+
+unnamed_files = sa.Table(
+    "unnamed_files",
+    metadata,
+    sa.Column("asset_id", sa.String, primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
+    comment="files whose row was deleted, and whose bytes are still to be removed",
+)
+
+forgotten = sa.Table(
+    "forgotten",
+    metadata,
+    sa.Column("scope", sa.String, primary_key=True, comment="user:forgotten:<keyed hash of the person>"),
+    sa.Column("month", sa.String, nullable=False, comment="until its end the hash is kept, so that limits still count"),
+    comment="people who asked to be forgotten, by a hash that only this installation's key can make",
 )
 
 job_assets = sa.Table(

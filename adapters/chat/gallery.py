@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bot.errors import BadInput
-from bot.jobs.model import Asset, InputRef
+from bot.ids import JobId
+from bot.jobs.model import Asset, Delivery, InputRef, Requester
 from bot.ports import Checkpoint, JobCard, MessageRef, Parcel, Receipt
 
 
@@ -38,6 +39,20 @@ class GalleryCourier:
             await asyncio.to_thread(self._name, parcel.part, parcel.part_filename)
         named = await asyncio.to_thread(self._name, parcel.path, parcel.filename)
         return Receipt(place="gallery", method="gallery", reference=str(named))
+
+    async def retract(self, delivery: Delivery, requester: Requester) -> bool:
+        """Remove the names of a delivery's files."""
+        await asyncio.to_thread(self._drop, f"{delivery.job_id}-{delivery.number}*.mp4")
+        return True
+
+    async def drop_names(self, job_ids: Sequence[JobId]) -> None:
+        """Remove every name of these jobs' clips, which are deleted."""
+        for job_id in job_ids:
+            await asyncio.to_thread(self._drop, f"{job_id}-*.mp4")
+
+    def _drop(self, pattern: str) -> None:
+        for named in self._clips.glob(pattern):
+            named.unlink(missing_ok=True)
 
     def _name(self, clip: Path, filename: str) -> Path:
         self._clips.mkdir(mode=0o700, exist_ok=True)

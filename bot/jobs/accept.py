@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import BadPrompt, LimitReached, NotAllowed
@@ -19,7 +19,16 @@ from bot.workspaces import Permission
 class FrontDesk:
     """Where every front end hands its requests in."""
 
-    def __init__(self, stores: Stores, providers: Mapping[str, Provider], engine: Engine, default: str) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        providers: Mapping[str, Provider],
+        engine: Engine,
+        default: str,
+        require_disk: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`require_disk` raises `DiskFull` while there is too little room left for new jobs."""
+        self._require_disk = require_disk
         self._stores = stores
         self._providers = providers
         self._engine = engine
@@ -43,8 +52,9 @@ class FrontDesk:
         """Check a request and write its row; returns the job and whether it is new.
 
         `assets` are files of the request that are in the media store already, by role. Raises `BadPrompt`,
-        `NotAllowed`, `LimitReached` and `RequestKeyReused`; then nothing was written.
+        `NotAllowed`, `LimitReached`, `DiskFull` and `RequestKeyReused`; then nothing was written.
         """
+        self._require_disk()
         model = self.model(request.provider, request.model)
         if (model.made_from == "clip") != (request.relation is Relation.LOOP):
             raise BadPrompt(f"{model.title} is made from a finished clip: press Loop under one.")

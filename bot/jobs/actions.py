@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.errors import NotAllowed, NotFound, TooLate
+from bot.errors import Expired, NotAllowed, NotFound, TooLate
 from bot.ids import JobId
 from bot.jobs.model import Job, WishKind
 from bot.jobs.states import FINAL, State
@@ -21,6 +21,8 @@ class Presser:
     person: str
     is_operator: bool = False
     is_team_lead: bool = False
+    is_moderator: bool = False
+    """May delete messages where the clip was posted."""
 
 
 class Actions:
@@ -35,10 +37,10 @@ class Actions:
     async def find(self, job_id: str) -> Job:
         """The job with this id, or the only one whose id begins so (8 characters at least). `NotFound` otherwise."""
         job = await self._stores.jobs.load(job_id)
-        if job is not None:
+        if job is not None and job.erased_at is None:
             return job
         candidates = await self._stores.jobs.find(job_id) if len(job_id) >= 8 else []
-        if len(candidates) == 1:
+        if len(candidates) == 1 and candidates[0].erased_at is None:
             return candidates[0]
         raise NotFound(f"There is no job {job_id}; `reelbot history` lists them.")
 
@@ -68,6 +70,8 @@ class Actions:
         _require(presser, job, team_lead=True, what="send this clip again")
         if job.state not in (State.DELIVERED, State.UNDELIVERED) or job.output is None:
             raise TooLate(f"This job is {job.state}; there is no finished clip to send.")
+        if job.clip_deleted_at is not None:
+            raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
         return await self._wish(job, WishKind.RESEND, presser)
 
     async def resolve(

@@ -61,6 +61,14 @@ class RenderSettings:
     motion: str | None = None
 
 
+class Forget(StrEnum):
+    """What is erased once a job has ended."""
+
+    JOB = "job"
+    PERSON = "person"
+    """The job, and who asked for it."""
+
+
 class AssetKind(StrEnum):
     """What an asset is for."""
 
@@ -205,8 +213,8 @@ class Job:
     """When its picture and sound were deleted, their time being over."""
     clip_deleted_at: datetime | None = None
     """When its clip was."""
-    forget: bool = False
-    """Somebody who may asked to forget it: it is erased as soon as it has ended, and nothing more is posted."""
+    forget: Forget | None = None
+    """Somebody who may asked to erase it: done as soon as it has ended, and nothing more is posted."""
     erased_at: datetime | None = None
     """Since when only its bookkeeping is left."""
     next_at: datetime | None = None

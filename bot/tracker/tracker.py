@@ -45,8 +45,15 @@ MOST_STEPS = 100
 class Tracker:
     """Decides the next step of a job and carries it out; the only place that makes transitions."""
 
-    def __init__(self, desk: Desk, changed: Callable[[Job], None] = lambda _job: None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        changed: Callable[[Job], None] = lambda _job: None,
+        erase: Callable[[Job], Awaitable[object]] | None = None,
+    ) -> None:
+        """`erase` is called with an ended job that somebody asked to be forgotten."""
         self.desk = desk
+        self._erase = erase
         self.epoch = 0
         """Of the engine this tracker works for; jobs of earlier engines are taken over before they are moved."""
         self.stopping = False
@@ -101,6 +108,9 @@ class Tracker:
             fetched = job.state is State.FETCHING and moved.output is not None
             if fetched or moved.state in (State.FAILED, State.CANCELLED):
                 await self._tidy_up(moved)
+            if moved.is_final and moved.forget is not None and self._erase is not None:
+                await self._erase(moved)
+                return Wait()
             if self.stopping:
                 return Wait(until=self.desk.clock.now())
             if stayed and moved.next_at is not None:

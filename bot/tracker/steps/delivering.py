@@ -26,6 +26,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         return _keep(job, None, "undeliverable", "The clip is kept, but where to post it was not written down.")
     if delivery.outcome == "posted":
         return Move(job=job, to=State.DELIVERED, changes={"error": None})
+    if job.forget is not None:
+        return _keep(job, delivery, "forgotten", "Its person asked for it to be deleted; it is not posted.")
     if job.held_back:
         return _keep(job, delivery, "restored", "This came with a restored database and is not posted by itself.")
     if courier is None:

@@ -26,7 +26,9 @@ REREAD_EVERY = 3
 
 
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
-    """Copy, measure, keep. A clip that was paid for is never lost for a passing reason."""
+    """Copy, measure, keep. A clip that was paid for is never lost for a passing reason, unless nobody may keep it."""
+    if job.forget is not None or job.erased_at is not None:
+        return Move(job=job, to=State.CANCELLED, taken=ids(wishes))
     try:
         copied = await _copy(job, desk)
     except (ProviderUnavailable, DiskFull, BadInput) as error:

@@ -28,11 +28,10 @@ def upgrade() -> None:
         ("adjustments", sa.JSON(), "what was changed of the inputs to fit the model, as sentences"),
         ("inputs_deleted_at", sa.DateTime(timezone=True), "by retention"),
         ("clip_deleted_at", sa.DateTime(timezone=True), "by retention"),
+        ("forget", sa.String(), "job or person: what to erase as soon as it has ended"),
         ("erased_at", sa.DateTime(timezone=True), "only its bookkeeping is left"),
     ):
         op.add_column("jobs", sa.Column(name, kind, comment=comment))
-    comment = "erase it as soon as it has ended"
-    op.add_column("jobs", sa.Column("forget", sa.Boolean(), server_default="0", nullable=False, comment=comment))
     op.create_table(
         "request_aliases",
         sa.Column("person", sa.String(), nullable=False),
@@ -42,6 +41,23 @@ def upgrade() -> None:
             ["job_id"], ["jobs.id"], name=op.f("fk_request_aliases_job_id_jobs"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("person", "request_key", name=op.f("pk_request_aliases")),
+    )
+    op.create_table(
+        "unnamed_files",
+        sa.Column("asset_id", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("asset_id", name=op.f("pk_unnamed_files")),
+    )
+    op.create_table(
+        "forgotten",
+        sa.Column("scope", sa.String(), nullable=False, comment="user:forgotten:<keyed hash of the person>"),
+        sa.Column(
+            "month",
+            sa.String(),
+            nullable=False,
+            comment="until its end the hash is kept, so that limits still count",
+        ),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_forgotten")),
     )
     op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
     op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)

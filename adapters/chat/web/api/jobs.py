@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.chat.web.problems import problem
-from bot.errors import NotFound
+from bot.errors import Expired, NotFound
 from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
 from bot.jobs.model import Job, JobRequest, Relation, Requester
@@ -124,10 +124,18 @@ def routes(service: Service) -> APIRouter:
         """One job."""
         return await service.describe(await _job(service, job_id))
 
+    @router.delete("/{job_id}")
+    async def delete(job_id: str) -> dict[str, Any]:
+        """Erase a job: at once, or when it has ended; says what remains where."""
+        done = await service.forgetting.delete(await _job(service, job_id), PRESSER)
+        return {"erased": done.erased, "under_way": list(done.under_way), "remains": list(done.remains())}
+
     @router.get("/{job_id}/video", response_class=FileResponse)
     async def video(job_id: str, request: Request) -> Response:
         """The clip, with ranges."""
         job = await _job(service, job_id)
+        if job.clip_deleted_at is not None:
+            raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
         if job.output is None:
             raise NotFound("This job has no clip (yet).")
         name = f'inline; filename="{job.id}.mp4"'
@@ -174,6 +182,6 @@ async def _saved(upload: UploadFile, into: Path) -> Path:
 
 async def _job(service: Service, job_id: str) -> Job:
     job = await service.stores.jobs.load(job_id)
-    if job is None:
+    if job is None or job.erased_at is not None:
         raise NotFound(f"There is no job {job_id[:80]!r}.")
     return job

@@ -1,0 +1,131 @@
+"""Delete, and forget me (DESIGN §8): what is erased, what ends first, and what remains where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bot.errors import NotAllowed
+from bot.ids import JobId
+from bot.jobs.actions import Presser
+from bot.jobs.model import Delivery, Forget, Job
+from bot.keeping.files import Files
+from bot.keeping.stores import ErasureStore
+from bot.ports import Courier, Engine, Retracts
+from bot.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What became of it, and what remains."""
+
+    erased: int = 0
+    under_way: tuple[JobId, ...] = ()
+    """Cancelled where that still can be; erased when they have ended."""
+    posts_deleted: int = 0
+    posts_left: tuple[str, ...] = ()
+    """Places with a message that could not be deleted from here."""
+    files_left: int = 0
+    """Files that were stored within the last seconds and are removed within a minute."""
+    files_shared: int = 0
+    """Files that other people's jobs use, too: they stay with those."""
+
+    def remains(self) -> tuple[str, ...]:
+        """Sentences for the person: what is left, where, and for how long."""
+        said = ["Amounts stay in the ledger, under a key instead of a name until the month ends, so that limits count."]
+        if self.under_way:
+            count = len(self.under_way)
+            said.append(f"{_some(count, 'job')} under way: what is paid is finished and booked, then erased unposted.")
+        if self.posts_left:
+            places = ", ".join(sorted(set(self.posts_left)))
+            said.append(f"{_some(len(self.posts_left), 'message')} could not be deleted from here: {places}.")
+        if self.files_shared:
+            said.append(f"{_some(self.files_shared, 'file')} also used by other people's jobs stay with those.")
+        said.append("Backups made before hold it until they are rotated out; providers keep inputs by their own rules.")
+        return tuple(said)
+
+
+class Forgetting:
+    """Erases jobs and people."""
+
+    def __init__(
+        self, stores: Stores, erasure: ErasureStore, files: Files, couriers: Mapping[str, Courier], engine: Engine
+    ) -> None:
+        self._stores = stores
+        self._erasure = erasure
+        self._files = files
+        self._couriers = couriers
+        self._engine = engine
+
+    async def delete(self, job: Job, presser: Presser) -> Forgotten:
+        """Erase one job with its clip and its posts: at once, or when it has ended. `NotAllowed` for others."""
+        may = presser.is_operator or presser.is_team_lead or presser.is_moderator
+        if not may and presser.person != job.requester.person:
+            raise NotAllowed("Only the person who asked, a team lead or a moderator can delete this.")
+        return await self._forget([job], Forget.JOB, presser.person)
+
+    async def forget(self, person: str) -> Forgotten:
+        """Erase everything of a person: waiting jobs are cancelled, paid ones end first, the ledger keeps a keyed hash."""
+        shared = await self._erasure.shared_files(person)
+        jobs = await self._erasure.jobs_of(person)
+        done = await self._forget(jobs, Forget.PERSON, person)
+        await self._erasure.pseudonymise(person)
+        log.info("person.forgotten", erased=done.erased, under_way=len(done.under_way))
+        return Forgotten(
+            erased=done.erased, under_way=done.under_way, posts_deleted=done.posts_deleted, posts_left=done.posts_left,
+            files_left=done.files_left, files_shared=shared,
+        )  # fmt: skip
+
+    async def erase(self, job: Job) -> tuple[int, tuple[str, ...]]:
+        """Take back an ended job's posts and erase its rows; returns how many posts went, and where some stay."""
+        deleted, left = 0, []
+        for delivery in await self._stores.deliveries.of_job(job.id):
+            if delivery.outcome is None and delivery.checkpoint is None:
+                continue
+            if await self._retract(job, delivery):
+                deleted += 1
+            elif delivery.outcome == "posted":
+                left.append(delivery.place)
+        await self._erasure.erase(job.id)
+        return deleted, tuple(left)
+
+    async def finish(self) -> int:
+        """Erase what has ended since it was asked for, and remove files; returns how many files are too young yet."""
+        for job in await self._erasure.due():
+            await self.erase(job)
+        return await self._files.remove_unnamed()
+
+    async def _forget(self, jobs: Sequence[Job], what: Forget, by: str) -> Forgotten:
+        under_way = await self._erasure.mark([job.id for job in jobs], what, by) if jobs else []
+        for job_id in under_way:
+            await self._engine.wake(job_id)
+        erased, deleted, left = 0, 0, list[str]()
+        for job in jobs:
+            if job.id not in under_way:
+                taken_back, staying = await self.erase(job)
+                erased, deleted = erased + 1, deleted + taken_back
+                left += staying
+        files_left = await self._files.remove_unnamed()
+        return Forgotten(
+            erased=erased, under_way=tuple(under_way), posts_deleted=deleted, posts_left=tuple(left),
+            files_left=files_left,
+        )  # fmt: skip
+
+    async def _retract(self, job: Job, delivery: Delivery) -> bool:
+        courier: object = self._couriers.get(job.requester.platform)
+        if not isinstance(courier, Retracts):
+            return False
+        try:
+            return await courier.retract(delivery, job.requester)
+        except Exception:
+            # What a chat cannot or will not delete stays there, and the answer says so.
+            log.warning("post.not_retracted", job_id=job.id, exc_info=True)
+            return False
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -18,6 +18,7 @@ from bot.jobs.as_json import job_as_json, standing_as_json
 from bot.jobs.lineage import Lineage
 from bot.jobs.model import Asset, Delivery, InputRef, Job, Requester
 from bot.jobs.states import State
+from bot.keeping.export import Exporter
 from bot.keeping.forgetting import Forgetting
 from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
@@ -54,6 +55,11 @@ class Service:
     workshop: MediaWorkshop
     desk: Desk
     keys: KeyRing
+
+    @property
+    def exporter(self) -> Exporter:
+        """Writes out what is kept."""
+        return Exporter(self.stores, self.media, self.desk.clock, self.desk.scratch, self.describe)
 
     async def take_picture(self, source: Path, model: Model, *, filename: str | None = None) -> KeptInput:
         """Check a local picture, bring it into the model's limits, and keep both the original and the copy.

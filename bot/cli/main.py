@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quota": ("bot.cli.money:quota", "Show what is left of every budget that applies to you."),
     "pause": ("bot.cli.operate:pause", "Start no new renders, at one provider or at all; running ones finish."),
     "resume": ("bot.cli.operate:resume", "Start renders again."),
+    "export": ("bot.cli.export:export", "Write out what is kept of a person, a workspace or everybody."),
     "delete": ("bot.cli.keeping:delete", "Erase one job with its picture, words and clip."),
     "delete-user": ("bot.cli.keeping:delete_user", "Forget a person."),
     "sweep": ("bot.cli.keeping:sweep", "Delete what is kept no longer; a running server does it daily."),
@@ -64,6 +65,7 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
         {
             "list": ("bot.cli.operate:workspaces_list", "Every server and workspace Reelbot has seen."),
             "allow": ("bot.cli.operate:workspaces_allow", "Allow paid models in a workspace."),
+            "export": ("bot.cli.export:export", "Write out what is kept of a person, a workspace or everybody."),
             "delete": ("bot.cli.keeping:delete", "Erase one job with its picture, words and clip."),
             "delete-user": ("bot.cli.keeping:delete_user", "Forget a person."),
             "sweep": ("bot.cli.keeping:sweep", "Delete what is kept no longer; a running server does it daily."),

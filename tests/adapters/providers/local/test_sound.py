@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from adapters.providers.local import sound
 from adapters.providers.local.camera import Shot
 from adapters.providers.local.folder import NoClip
 from adapters.providers.local.renderer import render
+from adapters.providers.local.sound import read_sound
 from tests.adapters.media.pictures import saved, scene
 from tests.adapters.providers.local.tones import tone
 
@@ -82,14 +82,14 @@ def test_left_and_right_stay_where_they_are(tmp_path: Path):
 
 def test_a_sound_that_is_cut_fades_instead_of_clicking(tmp_path: Path):
     """The last samples fall to nothing; what comes before is as loud as it was."""
-    samples = sound.read(tone(tmp_path / "tone.wav", seconds=3), Fraction(1))
+    samples = read_sound(tone(tmp_path / "tone.wav", seconds=3), Fraction(1))
 
     assert np.abs(samples[:, -48:]).max() < 0.02
     assert level(samples[:, 48 * 800 : 48 * 900]) == pytest.approx(level(samples[:, 48 * 100 : 48 * 200]), rel=0.02)
 
 
 def test_a_sound_that_ends_by_itself_is_not_touched(tmp_path: Path):
-    samples = sound.read(tone(tmp_path / "tone.wav", seconds=0.5), Fraction(1))
+    samples = read_sound(tone(tmp_path / "tone.wav", seconds=0.5), Fraction(1))
 
     assert level(samples[:, 48 * 490 : 48 * 499]) == pytest.approx(level(samples[:, 48 * 100 : 48 * 200]), rel=0.02)
     assert np.abs(samples[:, 48 * 501 :]).max() == 0
@@ -169,7 +169,7 @@ def test_a_sound_cut_off_in_its_middle_is_used_as_far_as_it_goes(tmp_path: Path)
     audio = tone(tmp_path / "tone.wav", seconds=1)
     audio.write_bytes(audio.read_bytes()[:44_100])
 
-    samples = sound.read(audio, Fraction(1))
+    samples = read_sound(audio, Fraction(1))
 
     assert level(samples[:, 48 * 100 : 48 * 400]) > 0.3
     assert np.abs(samples[:, 48 * 600 :]).max() == 0

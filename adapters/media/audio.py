@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from adapters.media.files import open_input, written_whole
+from adapters.media.sound import FADE_S, RATE
 from bot.errors import BadInput
 
 MAX_BYTES = 15_000_000
@@ -24,8 +25,6 @@ LONGEST_S = 30.0
 SHORTEST_S = 0.1
 LEAST_S = 3.0
 """What models take at least; a shorter sound is followed by silence."""
-FADE_S = 0.08
-"""Where a sound is cut it ends softly: a hard end clicks."""
 
 # An encoder fills its last block: thirty seconds of MP3 decode to a little more.
 _TOLERANCE_S = 0.1
@@ -43,9 +42,7 @@ def prepare_audio(*, source: str, into: str, seconds: int) -> dict[str, Any]:
 
     `BadInput` in one sentence when the sound cannot be used: no WAV or MP3, damaged, under 0.1 s or over 30 s.
     """
-    with open_input(source, "sound", MAX_BYTES) as file:
-        data = file.read(MAX_BYTES + 1)
-    samples, rate, length_s = _decoded(data)
+    samples, rate, length_s = _decoded(_read(source), _RATES)
     changes: list[str] = []
     most_s = max(float(seconds), LEAST_S)
     kept = samples[: round(most_s * rate)]
@@ -64,8 +61,21 @@ def prepare_audio(*, source: str, into: str, seconds: int) -> dict[str, Any]:
     return {"duration_s": len(kept) / rate, "changes": changes}
 
 
-def _decoded(data: bytes) -> tuple[Samples, int, float]:
-    """All samples, one column a channel, at 44.1 or 48 kHz; their rate; how long they are."""
+def samples_of(source: str) -> NDArray[np.float32]:
+    """A WAV or MP3 as a clip's sound: two rows at 48 kHz. `BadInput` as from `prepare_audio`."""
+    samples, _, _ = _decoded(_read(source), (RATE,))
+    rows: NDArray[np.float32] = samples.T.astype(np.float32)
+    rows /= 32768
+    return np.repeat(rows, 2, axis=0) if len(rows) == 1 else rows
+
+
+def _read(source: str) -> bytes:
+    with open_input(source, "sound", MAX_BYTES) as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _decoded(data: bytes, rates: tuple[int, ...]) -> tuple[Samples, int, float]:
+    """All samples, one column a channel, at one of `rates` (the last unless they have it already); how long they are."""
     kind, begin = _kind(data)
     try:
         # From memory and with the format named: nothing in the file can make the decoder open anything else.
@@ -76,7 +86,7 @@ def _decoded(data: bytes) -> tuple[Samples, int, float]:
             if not stream.codec_context.name.startswith(("pcm_", "adpcm_", "mp3")):
                 raise BadInput(_NO_SOUND)
             stream.codec_context.thread_count = 1
-            rate = stream.rate if stream.rate in _RATES else _RATES[-1]
+            rate = stream.rate if stream.rate in rates else rates[-1]
             layout = "mono" if stream.channels == 1 else "stereo"
             most = round((LONGEST_S + _TOLERANCE_S) * rate)
             pieces: list[Samples] = []

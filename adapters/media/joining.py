@@ -13,15 +13,13 @@ from av.video.frame import VideoFrame
 
 from adapters.media.colours import cropped, to_yuv420
 from adapters.media.mp4 import opened_clip, packets_of, written_clip
-from adapters.media.reel import Reel, encode_all, open_pictures, pictures_of, reel_of
+from adapters.media.reel import ENCODER, Reel, encode_all, open_pictures, pictures_of, reel_of
 from adapters.media.sound import Samples, SoundTrack, faded_in, faded_out, silence, sound_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
-# As good as one sees. One thread: more would save no time that is ours, only take others'.
-_ENCODER = {"preset": "veryfast", "crf": "17", "x264-params": "threads=1:lookahead-threads=1"}
 # Two sounds that know nothing of each other meet: without this it clicks.
 _SEAM_S = 0.01
 
@@ -45,7 +43,7 @@ def join(*, first: str, second: str, into: str) -> dict[str, Any]:
             if order is not None:
                 order.copy(a, b, container, sound, one.rate)
             else:
-                stream = open_pictures(container, one, _ENCODER)
+                stream = open_pictures(container, one, ENCODER)
                 track = None if sound is None else SoundTrack(container, sound)
                 following = _continuing(one, two, shared) if rest else ()
                 encode_all(container, stream, chain(pictures_of(one), following), track)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 RATE = 48_000
+FADE_S = 0.08
+"""Where a sound is cut it ends softly: a hard end clicks."""
 BIT_RATE = 160_000
 _BLOCK = 1024
 # Less than this is jitter of the time stamps, not silence.
@@ -114,6 +116,14 @@ def faded_in(samples: Samples, seconds: float) -> Samples:
     return faded_out(samples[:, ::-1], seconds)[:, ::-1]
 
 
+def cut_or_padded(samples: Samples, seconds: Fraction) -> Samples:
+    """Exactly so long: cut with a soft end, or followed by silence."""
+    length = round(seconds * RATE)
+    if samples.shape[1] > length:
+        return faded_out(samples[:, :length], FADE_S)
+    return np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
+
+
 class SoundTrack:
     """Samples on their way into a file, in step with its pictures."""
 
@@ -121,6 +131,8 @@ class SoundTrack:
         self._container = container
         self._samples = np.clip(samples, -1, 1)
         self._at = 0
+        self.size_bytes = 0
+        """So far."""
         self._stream: AudioStream = container.add_stream("aac", rate=RATE)
         self._stream.codec_context.layout = "stereo"
         self._stream.codec_context.bit_rate = bit_rate
@@ -133,10 +145,15 @@ class SoundTrack:
             frame = AudioFrame.from_ndarray(block, "fltp", "stereo")
             frame.sample_rate = RATE
             frame.pts, frame.time_base = self._at, Fraction(1, RATE)
-            self._container.mux(self._stream.encode(frame))
+            self._write(frame)
             self._at += block.shape[1]
 
     def finish(self) -> None:
         """Encode the rest and what the encoder holds back."""
         self.write_until(Fraction(self._samples.shape[1] + 1, RATE))
-        self._container.mux(self._stream.encode(None))
+        self._write(None)
+
+    def _write(self, frame: AudioFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self.size_bytes += packet.size
+            self._container.mux(packet)

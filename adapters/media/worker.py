@@ -21,6 +21,11 @@ OPERATIONS = {
     "probe": ("adapters.media.video", "probe"),
     "poster": ("adapters.media.video", "poster"),
     "last_frame": ("adapters.media.clips", "last_frame"),
+    "contact_sheet": ("adapters.media.clips", "contact_sheet"),
+    "remux": ("adapters.media.clips", "remux"),
+    "mux_audio": ("adapters.media.clips", "mux_audio"),
+    "fit": ("adapters.media.fitting", "fit"),
+    "loop": ("adapters.media.looping", "looped"),
     "join": ("adapters.media.joining", "join"),
 }
 

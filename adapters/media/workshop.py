@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.media import sandbox
 from adapters.media.sandbox import Bounds
-from bot.ports import ClipFacts, ImageLimits, PreparedAudio, PreparedImage
+from bot.ports import ClipFacts, FittedClip, ImageLimits, PreparedAudio, PreparedImage
 
 ENCODING = Bounds(timeout_s=300.0, memory_bytes=3 * 1024**3)
 """For what encodes a whole clip: a minute of 1080p takes one."""
@@ -52,9 +52,30 @@ class Workshop:
         """Write the very last frame as a lossless PNG. `BadInput` or `DiskFull`."""
         await self._do("last_frame", "video", clip=str(clip), into=str(into))
 
+    async def contact_sheet(self, clip: Path, into: Path) -> None:
+        """Write twelve evenly spaced frames side by side as a JPEG. `BadInput` or `DiskFull`."""
+        await self._do("contact_sheet", "video", clip=str(clip), into=str(into))
+
+    async def remux(self, clip: Path, into: Path) -> None:
+        """Pack pictures and sound anew, untouched, with the index in front. `BadInput` or `DiskFull`."""
+        await self._do("remux", "video", clip=str(clip), into=str(into))
+
+    async def mux_audio(self, clip: Path, audio: Path, into: Path) -> None:
+        """Put a WAV or MP3 beside a clip's untouched pictures, as long as they are. `BadInput` or `DiskFull`."""
+        await self._do("mux_audio", "video", clip=str(clip), audio=str(audio), into=str(into))
+
+    async def fit(self, clip: Path, max_bytes: int, into: Path) -> FittedClip:
+        """Write the clip in at most so many bytes. `BadInput` when that cannot be done, or `DiskFull`."""
+        found = await self._encode("fit", clip=str(clip), into=str(into), max_bytes=max_bytes)
+        return FittedClip(path=into, **found)
+
     async def join(self, first: Path, second: Path, into: Path) -> None:
         """Write a clip and its continuation as one, the shared picture once. `BadInput` or `DiskFull`."""
         await self._encode("join", first=str(first), second=str(second), into=str(into))
+
+    async def loop(self, clip: Path, into: Path) -> None:
+        """Write a clip whose end flows into its beginning. `BadInput` or `DiskFull`."""
+        await self._encode("loop", clip=str(clip), into=str(into))
 
     async def _do(self, operation: str, subject: str, **arguments: Any) -> dict[str, Any]:
         async with self._room:

@@ -45,13 +45,15 @@ def film(
     bt709: bool = True,
     x264: str = "",
     crf: int = 16,
-    movflags: str = "+faststart",
+    faststart: bool = True,
     noise: bool = False,
+    grain: int = 0,
 ) -> Path:
     """A clip of the pictures with these numbers, H.264, with a tone of `pitch` Hz where one is given."""
     matrix = BT709 if bt709 else BT601
     rng = np.random.default_rng(7)
-    with av.open(str(path), "w", format="mp4", options={"movflags": movflags}) as container:
+    options = {"movflags": "+faststart"} if faststart else {}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
         video = container.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         codec = video.codec_context
@@ -66,6 +68,8 @@ def film(
             image = picture(number, size)
             if noise:
                 image = rng.integers(0, 256, image.shape, dtype=np.uint8)
+            if grain:
+                image = np.clip(image + rng.integers(-grain, grain + 1, image.shape), 0, 255).astype(np.uint8)
             if colour is not None:
                 image[:] = colour
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.media.clips import last_frame
+from adapters.media.clips import contact_sheet, last_frame, mux_audio, remux
 from adapters.media.workshop import Workshop
-from bot.errors import BadInput
-from tests.adapters.media.films import film, picture
+from bot.errors import NO_ROOM, BadInput, DiskFull
+from tests.adapters.media.films import encoded, film, moments_in, picture, pitch_at, sound_in, tone, wav
 
 
 def last_of(clip: Path) -> Image.Image:
@@ -61,3 +63,142 @@ async def test_a_clip_without_a_single_picture_is_refused(tmp_path: Path):
         await Workshop().last_frame(clip, tmp_path / "last.png")
 
     assert not (tmp_path / "last.png").exists()
+
+
+# --- packed anew --------------------------------------------------------------------------------------------------
+
+
+def test_a_remux_keeps_every_packet_and_puts_the_index_in_front(tmp_path: Path):
+    clip = film(tmp_path / "clip.mp4", range(24), pitch=440, faststart=False, x264="bframes=3")
+    into = tmp_path / "out.mp4"
+
+    remux(clip=str(clip), into=str(into))
+
+    data = into.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    assert packets(into) == packets(clip)
+    assert moments_in(into) == moments_in(clip)
+    assert pitch_at(sound_in(into), 0.5) == 440
+
+
+def test_a_remux_leaves_behind_what_is_neither_picture_nor_sound(tmp_path: Path):
+    """Titles, comments, software and places stay with whoever wrote them."""
+    clip = tmp_path / "clip.mp4"
+    plain = film(tmp_path / "plain.mp4")
+    with av.open(str(plain)) as source, av.open(str(clip), "w", format="mp4") as container:
+        container.metadata["comment"] = "a secret note"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    assert b"secret" in clip.read_bytes()
+
+    remux(clip=str(clip), into=str(tmp_path / "out.mp4"))
+
+    assert b"secret" not in (tmp_path / "out.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("had_sound", [False, True])
+@pytest.mark.parametrize(("seconds", "kind"), [(12.0, "wav"), (3.0, "mp3")])
+def test_a_sound_is_put_beside_untouched_pictures_and_is_as_long_as_they_are(
+    tmp_path: Path, had_sound: bool, seconds: float, kind: str
+):
+    clip = film(tmp_path / "clip.mp4", range(96), pitch=440 if had_sound else None)
+    sound = tmp_path / "sound"
+    sound.write_bytes(wav(tone(880, seconds)) if kind == "wav" else encoded(tone(880, seconds, rate=44100), 44100))
+    into = tmp_path / "out.mp4"
+
+    mux_audio(clip=str(clip), audio=str(sound), into=str(into))
+
+    assert packets(into)["video"] == packets(clip)["video"]
+    assert moments_in(into) == moments_in(clip)
+    with av.open(str(into)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        lengths = [float(stream.duration * stream.time_base) for stream in container.streams]
+    assert lengths == pytest.approx([4.0, 4.0], abs=0.001)
+    samples = sound_in(into)
+    assert [pitch_at(samples, 0.1), pitch_at(samples, 2.5)] == [880, 880]
+    assert pitch_at(samples, 3.5) == (880 if seconds > 4 else 0)
+    assert np.abs(samples[:, 4 * 48_000 - 100 : 4 * 48_000]).max() < 0.02, "it ends softly"
+
+
+async def test_a_bad_sound_beside_a_clip_is_refused_as_a_sound(tmp_path: Path):
+    clip = film(tmp_path / "clip.mp4")
+    (tmp_path / "sound").write_text("nothing to hear")
+
+    with pytest.raises(BadInput, match="not a sound"):
+        await Workshop().mux_audio(clip, tmp_path / "sound", tmp_path / "out.mp4")
+
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def packets(path: Path) -> dict[str, list[bytes]]:
+    with av.open(str(path)) as container:
+        found: dict[str, list[bytes]] = {stream.type: [] for stream in container.streams}
+        for packet in container.demux():
+            if packet.size:
+                found[packet.stream.type].append(bytes(packet))
+        return found
+
+
+# --- a sheet of pictures ------------------------------------------------------------------------------------------
+
+
+async def test_a_contact_sheet_shows_frames_from_all_over_the_clip(tmp_path: Path):
+    clip = film(tmp_path / "clip.mp4", range(48))
+
+    await Workshop().contact_sheet(clip, tmp_path / "sheet.jpg")
+
+    sheet = Image.open(tmp_path / "sheet.jpg")
+    assert (sheet.format, sheet.size) == ("JPEG", (4 * 164 - 4, 3 * 124 - 4))
+    for place in range(12):
+        left, top = place % 4 * 164, place // 4 * 124
+        tile = np.asarray(sheet.crop((left, top, left + 160, top + 120)), dtype=int)
+        assert np.abs(tile - picture(place * 4 + 2)).mean() < 8
+
+
+def test_a_clip_of_fewer_frames_leaves_places_empty(tmp_path: Path):
+    contact_sheet(clip=str(film(tmp_path / "clip.mp4", range(3))), into=str(tmp_path / "sheet.jpg"))
+
+    sheet = np.asarray(Image.open(tmp_path / "sheet.jpg"))
+    assert sheet[60, 80].min() < 200
+    assert sheet[184, 80].min() > 250
+
+
+# --- the disk ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [3_000, 20_000])
+def test_a_disk_that_fills_leaves_nothing_and_is_not_the_clips_fault(tmp_path: Path, room: int):
+    """Early, while packets are written, and late, while the index is moved to the front."""
+    clip, out = film(tmp_path / "clip.mp4", range(48), crf=8), tmp_path / "out"
+    out.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(room, clip.stat().st_size - 500), hard))
+    try:
+        with pytest.raises(OSError) as caught:
+            remux(clip=str(clip), into=str(out / "out.mp4"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert caught.value.errno in NO_ROOM
+    assert str(tmp_path) not in str(caught.value)
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("operation", ["last_frame", "contact_sheet", "remux", "loop", "join"])
+async def test_the_sandbox_says_that_the_disk_is_full(tmp_path: Path, operation: str):
+    """Whatever was written, and whoever noticed."""
+    clip, out = film(tmp_path / "clip.mp4", range(48), crf=8, noise=True), tmp_path / "out"
+    out.mkdir()
+    arguments = [clip, clip] if operation == "join" else [clip]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, hard))
+    try:
+        with pytest.raises(DiskFull):
+            await getattr(Workshop(), operation)(*arguments, out / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert list(out.iterdir()) == []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,6 +76,11 @@ class Bench:
             image=HostedInput(asset=ASSET, url=self.picture.resolve().as_uri()),
             audio=None if audio is None else HostedInput(asset=SOUND, url=audio.resolve().as_uri()),
         )
+
+    def loop_of(self, url: str) -> SubmitRequest:
+        clip = Asset(id="c" * 64, kind=AssetKind.CLIP, size_bytes=1, content_type="video/mp4")
+        request = replace(self.request("loop-1"), model="loop", image=HostedInput(asset=clip, url=url))
+        return replace(request, settings=RenderSettings(duration_s=7, resolution="480p", camera="orbit"))
 
     def folder(self, attempt_id: str = "attempt-1") -> RenderFolder:
         return RenderFolder(self.renders / attempt_id)
@@ -157,6 +163,45 @@ async def test_a_sound_comes_out_under_the_clip(bench: Bench, tmp_path: Path):
     assert isinstance(answer, Succeeded)
     facts = await Workshop().probe(bench.folder().result)
     assert (facts.has_audio, facts.duration_s) == (True, 2.5)
+
+
+async def test_a_finished_clip_becomes_a_loop(bench: Bench):
+    """Made from a clip of this very provider, sound and all; begun again after a kill it is the same loop."""
+    provider = bench.provider(frames=48)
+    await provider.submit(bench.request(audio=tone(bench.renders.parent / "tone.wav", seconds=1)), yes)
+    clip = await ended(provider)
+    assert isinstance(clip, Succeeded)
+    await provider.submit(bench.loop_of(clip.url), yes)
+    await until(bench.folder("loop-1").is_locked)
+    process_of(provider, "loop-1").kill()
+
+    answer = await ended(provider, "loop-1")
+
+    assert answer == Succeeded(url=bench.folder("loop-1").result.as_uri(), price=FREE)
+    facts = await Workshop().probe(bench.folder("loop-1").result)
+    assert (facts.width, facts.height, facts.has_audio) == (640, 480, True)
+    assert facts.duration_s == pytest.approx(1.5, abs=0.01)
+
+
+async def test_a_clip_that_vanished_or_is_none_is_a_failure_in_words(bench: Bench, tmp_path: Path):
+    provider = bench.provider()
+    text = tmp_path / "clip.mp4"
+    text.write_text("no clip")
+    await provider.submit(bench.loop_of(text.as_uri()), yes)
+    damaged = await ended(provider, "loop-1")
+    await provider.discard("loop-1")
+
+    async def about_to_send() -> None:
+        text.unlink()
+
+    await provider.submit(bench.loop_of(text.as_uri()), about_to_send)
+    gone = await ended(provider, "loop-1")
+
+    assert isinstance(damaged, Failed)
+    assert (damaged.code, damaged.charged) == ("render_failed", FREE)
+    assert str(tmp_path) not in damaged.message
+    assert isinstance(gone, Failed)
+    assert (gone.code, gone.message) == ("input_gone", "The clip is no longer there to render from.")
 
 
 async def test_a_sound_that_vanished_is_a_failure_in_words(bench: Bench, tmp_path: Path):

@@ -55,57 +55,67 @@ class Planes:
         self._widest = output[0] / max(box.width for box in boxes)
         self._closeness = output[0] / min(box.width for box in boxes) / self._widest
         self._steps = math.ceil(round(math.log(self._closeness) / math.log(_STEP), 6))
+        seen: dict[int, list[Box]] = {}
+        for box in boxes:
+            seen.setdefault(self._step_of(box), []).append(box)
+        self._regions = {step: _seen(each, image.size, self._fineness(step)) for step, each in seen.items()}
+        self._bands = image.convert("RGB", _TO_YUV).split()
         self._step = -1
         self._planes: list[Plane] = []
-        self._region = _seen(boxes, image.size, margin=16 + math.ceil(6 / min(1.0, self._widest)))
-        left, top = round(self._region.left), round(self._region.top)
-        seen = image.crop((left, top, left + round(self._region.width), top + round(self._region.height)))
-        self._bands = seen.convert("RGB", _TO_YUV).split()
 
     def frame(self, box: Box) -> VideoFrame:
         """What the camera sees of the picture in `box`, as a frame for the encoder."""
         width, height = self._output
-        y, u, v = self._fit_for(box)
+        step = self._step_of(box)
+        region = self._regions[step]
+        y, u, v = self._planes_at(step)
         frame = VideoFrame(width, height, "yuv420p")
         frame.color_range = LIMITED_RANGE
         frame.colorspace = BT709
         step_x, step_y = box.width / width, box.height / height
-        x0, y0 = box.left - self._region.left, box.top - self._region.top
-        luma_x = x0 + (np.arange(width) + 0.5) * step_x
-        luma_y = y0 + (np.arange(height) + 0.5) * step_y
-        self._sample(y, luma_x, luma_y, frame, 0)
+        x0, y0 = box.left - region.left, box.top - region.top
+        luma_x = (x0 + (np.arange(width) + 0.5) * step_x) / region.width
+        luma_y = (y0 + (np.arange(height) + 0.5) * step_y) / region.height
+        _sample(y, luma_x, luma_y, frame, 0)
         # Chroma of H.264 sits on even luma columns and between luma rows (left-sited).
-        chroma_x = x0 + (np.arange(width // 2) * 2 + 0.5) * step_x
-        chroma_y = y0 + (np.arange(height // 2) * 2 + 1.0) * step_y
-        self._sample(u, chroma_x, chroma_y, frame, 1)
-        self._sample(v, chroma_x, chroma_y, frame, 2)
+        chroma_x = (x0 + (np.arange(width // 2) * 2 + 0.5) * step_x) / region.width
+        chroma_y = (y0 + (np.arange(height // 2) * 2 + 1.0) * step_y) / region.height
+        _sample(u, chroma_x, chroma_y, frame, 1)
+        _sample(v, chroma_x, chroma_y, frame, 2)
         return frame
 
-    def _fit_for(self, box: Box) -> list[Plane]:
-        """The planes for this framing. Only the last ones are kept: a move comes past each scale once."""
+    def _step_of(self, box: Box) -> int:
+        if self._steps == 0:
+            return 0
         closer = self._output[0] / box.width / self._widest
-        step = 0
-        if self._steps:
-            step = math.ceil(round(self._steps * math.log(closer) / math.log(self._closeness), 6))
+        return math.ceil(round(self._steps * math.log(closer) / math.log(self._closeness), 6))
+
+    def _fineness(self, step: int) -> float:
+        """Output pixels per picture pixel in the closest framing of a step."""
+        return float(self._widest * self._closeness ** (step / max(1, self._steps)))
+
+    def _planes_at(self, step: int) -> list[Plane]:
+        """What is seen during a step, at its scale. Only the last is kept: a move comes past each scale once."""
         if step != self._step:
-            fineness = self._widest * self._closeness ** (step / max(1, self._steps))
-            y, u, v = self._bands
+            region, fineness = self._regions[step], self._fineness(step)
+            edges = (region.left, region.top, region.left + region.width, region.top + region.height)
+            y, u, v = (band.crop(tuple(map(round, edges))) for band in self._bands)
             # Half the samples per side in the clip's chroma, so half of everything there.
             self._planes = [_plane(y, fineness), _plane(u, fineness / 2), _plane(v, fineness / 2)]
             self._step = step
         return self._planes
 
-    def _sample(self, plane: Plane, x: Positions, y: Positions, frame: VideoFrame, index: int) -> None:
-        rows, columns = plane.shape
-        place = frame.planes[index]
-        target = np.frombuffer(memoryview(place), np.uint8).reshape(-1, place.line_size)[: len(y), : len(x)]
-        i, wy = _taps(y * (rows / self._region.height) - 0.5, rows)
-        j, wx = _taps(x * (columns / self._region.width) - 0.5, columns)
-        # Only the columns in view are touched; `take` on a column slice would copy all of it each time.
-        first, last = int(j[0]), int(j[-1]) + 2
-        sub = plane[:, first:last]
-        j = j - first
-        _two_taps(sub, i, wy, j, wx.astype(np.uint32), target)
+
+def _sample(plane: Plane, x: Positions, y: Positions, frame: VideoFrame, index: int) -> None:
+    """Fill one plane of a frame from positions given as fractions of the plane's sides."""
+    rows, columns = plane.shape
+    place = frame.planes[index]
+    target = np.frombuffer(memoryview(place), np.uint8).reshape(-1, place.line_size)[: len(y), : len(x)]
+    i, wy = _taps(y * rows - 0.5, rows)
+    j, wx = _taps(x * columns - 0.5, columns)
+    # Only the columns in view are touched; `take` on a column slice would copy all of it each time.
+    first, last = int(j[0]), int(j[-1]) + 2
+    _two_taps(plane[:, first:last], i, wy, j - first, wx.astype(np.uint32), target)
 
 
 def _two_taps(
@@ -134,8 +144,9 @@ def _taps(position: Positions, length: int) -> tuple[NDArray[np.intp], NDArray[n
     return left, weight
 
 
-def _seen(boxes: list[Box], picture: tuple[int, int], margin: int) -> Box:
+def _seen(boxes: list[Box], picture: tuple[int, int], fineness: float) -> Box:
     """The whole pixels of the picture that any box needs, with a margin for the filters."""
+    margin = 16 + math.ceil(6 / min(1.0, fineness))
     left = max(0, int(min(box.left for box in boxes)) - margin)
     top = max(0, int(min(box.top for box in boxes)) - margin)
     right = min(picture[0], int(max(box.left + box.width for box in boxes)) + 1 + margin)

@@ -9,7 +9,7 @@ from bot.errors import NotAllowed, ProviderUnavailable
 from bot.ids import new_id
 from bot.jobs.model import Asset, Submission
 from bot.money.amount import Money
-from bot.money.prices import PerSecond
+from bot.money.prices import Free, PerSecond
 from bot.ports import (
     Accepted,
     Capacity,
@@ -38,6 +38,7 @@ class FakeProvider:
         """Every request that arrived and was taken."""
         self.answers: list[Exception | None] = []
         """What the next submissions answer with, after taking them unless the error says that it did not."""
+        self.takes_audio = False
         self.takes_it = True
         """Whether a request that is answered with an error was taken all the same."""
         self.before_sending: Callable[[], Awaitable[None]] | None = None
@@ -49,7 +50,7 @@ class FakeProvider:
         self.answers_balance = True
 
     def models(self) -> Sequence[Model]:
-        """One paid model."""
+        """One paid model, and a free one that makes loops of finished clips."""
         return (
             Model(
                 provider=self.name,
@@ -60,6 +61,19 @@ class FakeProvider:
                 default_duration_s=5,
                 default_resolution="720p",
                 price=PerSecond(rates=self.rates),
+                takes_audio=self.takes_audio,
+            ),
+            Model(
+                provider=self.name,
+                slug=f"{self.name}/loop",
+                title=f"Loop by {self.name}",
+                durations_s=tuple(range(1, 61)),
+                resolutions=tuple(self.rates),
+                default_duration_s=5,
+                default_resolution="720p",
+                price=Free(),
+                made_from="clip",
+                kind="loop",
             ),
         )
 

@@ -59,7 +59,14 @@ class Planes:
         for box in boxes:
             seen.setdefault(self._step_of(box), []).append(box)
         self._regions = {step: _seen(each, image.size, self._fineness(step)) for step, each in seen.items()}
-        self._bands = image.convert("RGB", _TO_YUV).split()
+        self._picture = image.size
+        y, u, v = image.convert("RGB", _TO_YUV).split()
+        # Half the samples per side in the clip's chroma, so half of everything there.
+        bands = [(y, 1.0), (u, 0.5), (v, 0.5)]
+        if self._steps:
+            closest = self._fineness(self._steps) * _OVERSAMPLING
+            bands = [(_shrunk(band, closest * share), share) for band, share in bands]
+        self._bands = bands
         self._step = -1
         self._planes: list[Plane] = []
 
@@ -98,10 +105,7 @@ class Planes:
         """What is seen during a step, at its scale. Only the last is kept: a move comes past each scale once."""
         if step != self._step:
             region, fineness = self._regions[step], self._fineness(step)
-            edges = (region.left, region.top, region.left + region.width, region.top + region.height)
-            y, u, v = (band.crop(tuple(map(round, edges))) for band in self._bands)
-            # Half the samples per side in the clip's chroma, so half of everything there.
-            self._planes = [_plane(y, fineness), _plane(u, fineness / 2), _plane(v, fineness / 2)]
+            self._planes = [_plane(band, self._picture, region, fineness * share) for band, share in self._bands]
             self._step = step
         return self._planes
 
@@ -154,16 +158,29 @@ def _seen(boxes: list[Box], picture: tuple[int, int], fineness: float) -> Box:
     return Box(left=left, top=top, width=right - left, height=bottom - top)
 
 
-def _plane(band: Image.Image, fineness: float) -> Plane:
-    """Band-limit to `fineness` (output pixels per picture pixel), then enlarge to half more than that.
+def _plane(band: Image.Image, picture: tuple[int, int], region: Box, fineness: float) -> Plane:
+    """Band-limit a region to `fineness` (output pixels per picture pixel), then enlarge it to half more than that.
 
     A picture that is coarser than the clip is enlarged too: straight from its pixels, two taps would draw diamonds.
     """
-    limited = _scaled(band, band.size, fineness) if fineness < 1 else band
-    return np.asarray(_scaled(limited, band.size, fineness * _OVERSAMPLING))
+    across, down = band.width / picture[0], band.height / picture[1]
+    left, top = region.left * across, region.top * down
+    edges = (left, top, left + region.width * across, top + region.height * down)
+    finer = _size(region, fineness * _OVERSAMPLING)
+    if fineness >= 1:
+        return np.asarray(band.resize(finer, Image.Resampling.LANCZOS, box=edges))
+    limited = band.resize(_size(region, fineness), Image.Resampling.LANCZOS, box=edges)
+    return np.asarray(limited.resize(finer, Image.Resampling.LANCZOS))
 
 
-def _scaled(band: Image.Image, full: tuple[int, int], scale: float) -> Image.Image:
+def _size(region: Box, scale: float) -> tuple[int, int]:
     # At least two samples a side: the sampler needs a neighbour.
-    size = (max(2, round(full[0] * scale)), max(2, round(full[1] * scale)))
+    return max(2, round(region.width * scale)), max(2, round(region.height * scale))
+
+
+def _shrunk(band: Image.Image, scale: float) -> Image.Image:
+    """What a whole zoom needs of a band: a big picture is not read anew for every step."""
+    if scale >= 1:
+        return band
+    size = (max(2, round(band.width * scale)), max(2, round(band.height * scale)))
     return band.resize(size, Image.Resampling.LANCZOS)

@@ -45,17 +45,18 @@ def seen(request: pytest.FixtureRequest, picture: Path, tmp_path: Path) -> tuple
 
 
 def test_every_move_is_steady_and_sharp_from_its_first_frame_to_its_last(seen: tuple[Shot, Steadiness]):
-    """The camera is unsteady by 0.06 px at most (measured: 0.014 to 0.052, most of it the compression's).
+    """The camera is unsteady by 0.06 px at most (measured: 0.014 to 0.048, most of it the compression's).
 
-    Beside Lanczos without compression 0.70 of the gradients' energy are left (0.715 to 0.76), and that changes over
-    time by 0.035 at most (0.023 to 0.029). With the planes at the clip's own scale it would be 0.60 to 0.65, changing
-    by 0.04 to 0.07; with one set of planes for a whole zoom that would change by 0.056 to 0.082.
+    Beside Lanczos without compression 0.68 to 0.85 of the gradients' energy are left (0.71 to 0.76), and that changes
+    over time by 0.037 at most (0.024 to 0.031). With the planes at the clip's own scale it would be 0.58 to 0.65,
+    changing by up to 0.086; with one set of planes for a whole zoom that would change by 0.056 to 0.082; and with the
+    nearest pixels in place of two taps 0.92 to 0.94, most of the rest being false.
     """
     _, found = seen
 
     assert found.jitter_px <= 0.06
-    assert found.sharpness >= 0.70
-    assert found.breathing <= 0.035
+    assert 0.68 <= found.sharpness <= 0.85
+    assert found.breathing <= 0.037
 
 
 def test_a_picture_coarser_than_the_clip_is_as_sharp_as_it_can_be(tmp_path: Path):

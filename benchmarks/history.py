@@ -15,14 +15,17 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.outside import a_bench
 from benchmarks.table import Row, median, play
 from bot.jobs.states import State
+from bot.money.amount import Money
 from storage.database import Database
-from storage.history import INSERT, History, index_entry
+from storage.history import History
+from storage.history_index import INSERT, index_entry
 
 JOBS = 1_000_000
 BATCH = 20_000
@@ -30,6 +33,8 @@ ROUNDS = 9
 PEOPLE, WORDS = 5_000, 20_000
 STATES = ("delivered", "failed", "cancelled", "undelivered")
 SHARES = (90, 6, 3.95, 0.05)
+COSTS, COST_SHARES = (340_000, 500_000, 0, 1_500_000), (70, 25, 4.99, 0.01)
+FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "everything": {},
@@ -50,6 +55,15 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "a rare state and a common word": {"state": State.UNDELIVERED, "q": "camera"},
     "a rare state, a person and a word": {"state": State.UNDELIVERED, "person": "discord:1:p1", "q": "w2"},
     "a state with no jobs and a common word": {"state": State.RENDERING, "q": "camera"},
+    "a day of the first month": {"since": date(2024, 1, 7), "until": date(2024, 1, 7)},
+    "a year and a day": {"since": date(2024, 3, 2), "until": date(2025, 3, 2)},
+    "since a day, a rare word": {"since": date(2024, 2, 9), "q": "w19999"},
+    "until a day, a person with few jobs": {"until": date(2024, 6, 30), "person": "discord:1:p4999"},
+    "a common cost": {"cost_min": Money.usd("0.34"), "cost_max": Money.usd("0.34")},
+    "a rare cost": {"cost_min": Money.usd("1.50"), "cost_max": Money.usd("1.51")},
+    "a range of costs nobody was charged": {"cost_min": Money.usd("2"), "cost_max": Money.usd("40")},
+    "a cost between two cents": {"cost_min": Money.usd("0.342"), "cost_max": Money.usd("0.349")},
+    "a cost, a day and a word": {"cost_min": Money.usd("0.40"), "since": date(2025, 5, 5), "q": "camera"},
 }
 
 
@@ -79,6 +93,7 @@ def _batches(template: dict[str, Any], jobs: int) -> Iterator[list[dict[str, Any
         said = rng.choices(words, by_rank, k=count * 9)
         asked = rng.choices(people, by_rank[:PEOPLE], k=count)
         ended = rng.choices(STATES, SHARES, k=count)
+        paid = rng.choices(COSTS, COST_SHARES, k=count)
         yield [
             template
             | {
@@ -92,6 +107,9 @@ def _batches(template: dict[str, Any], jobs: int) -> Iterator[list[dict[str, Any
                 "user": asked[number],
                 "person": f"discord:1:{asked[number]}",
                 "state": ended[number],
+                # Three years of work, in order; most clips at one price, few at another.
+                "created_at": f"{FIRST_DAY + timedelta(days=1095 * (begin + number) / jobs):%Y-%m-%d %H:%M:%S.%f}",
+                "charged_micro_usd": paid[number],
             }
             for number in range(count)
         ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from bot.ids import JobId
@@ -323,6 +323,10 @@ class HistoryStore(Protocol):
         workspace: str | None = None,
         channel: str | None = None,
         state: State | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        cost_min: Money | None = None,
+        cost_max: Money | None = None,
         limit: int = 20,
         cursor: str | None = None,
     ) -> HistoryPage:

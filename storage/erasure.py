@@ -18,7 +18,7 @@ from bot.jobs.states import FINAL, State
 from bot.ports import Clock
 from storage import tables
 from storage.database import Database, insert_into
-from storage.history import unindex_job
+from storage.history_index import unindex_job
 from storage.rows import job_from_row
 
 FORGOTTEN = "forgotten"

@@ -19,7 +19,7 @@ from storage import tables
 from storage.assets import keep_assets, refer_assets
 from storage.database import Database
 from storage.deliveries import add_delivery, end_delivery
-from storage.history import index_job, index_state
+from storage.history_index import index_job, index_state
 from storage.ledger import Ledger
 from storage.rows import WHOLE_JOB, event_from_row, fingerprint, job_columns, job_from_row, new_job_row
 from storage.submissions import write_attempt_fact
@@ -152,7 +152,7 @@ class Jobs:
             updated = _update(connection, job, _columns(move, now))
         if updated is not None:
             moved = self._book(connection, move, updated)
-            _write_what_comes_with(connection, move, now)
+            _write_what_comes_with(connection, move, updated["charged_micro_usd"], now)
         return moved
 
     def _book(self, connection: sa.Connection, move: Move, moved: sa.RowMapping) -> sa.RowMapping | dict[str, Any]:
@@ -316,16 +316,17 @@ def _update(connection: sa.Connection, job: Job, columns: dict[str, Any]) -> sa.
     return row
 
 
-def _write_what_comes_with(connection: sa.Connection, move: Move, now: datetime) -> None:
+def _write_what_comes_with(connection: sa.Connection, move: Move, charged: int | None, now: datetime) -> None:
     job = move.job
     refer_assets(connection, job.id, move.assets)
     if move.new_delivery is not None:
         add_delivery(connection, move.new_delivery, now)
     if move.taken:
         connection.execute(tables.wishes.update().where(tables.wishes.c.id.in_(move.taken)).values(taken_at=now))
+    if job.is_final or move.to in FINAL:
+        # Also where it stays as it is: late proof changes what it cost.
+        index_state(connection, job.id, move.to, charged)
     if move.to is not job.state:
-        if job.is_final or move.to in FINAL:
-            index_state(connection, job.id, move.to)
         _event(connection, job.id, now, "moved", move.to, {"from": job.state.value, **move.details})
 
 

@@ -16,7 +16,7 @@ from bot.ports import Clock
 from storage import tables
 from storage.database import Database, insert_into
 from storage.erasure import drop_unused
-from storage.history import reindex_words
+from storage.history_index import reindex_words
 
 _assets = tables.assets
 _jobs = tables.jobs

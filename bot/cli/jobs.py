@@ -58,9 +58,16 @@ async def jobs(*, json: Flag = False) -> int:
 async def history(
     *words: str,
     user: str | None = None,
+    workspace: str | None = None,
+    channel: str | None = None,
     state: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    cost_min: str | None = None,
+    cost_max: str | None = None,
     limit: int = 20,
     cursor: str | None = None,
+    csv: Flag = False,
     json: Flag = False,
 ) -> int:
     """Search what was made, newest first.
@@ -71,24 +78,44 @@ async def history(
         Words of the prompt; all must be there.
     user
         A person, like discord:1:7, api:admin or cli:local.
+    workspace
+        A workspace, like discord:1 or slack:T1.
+    channel
+        A channel, like discord:1:2.
     state
         A state, like delivered or failed.
+    since
+        The first day (UTC), like 2026-11-01.
+    until
+        The last day (UTC).
+    cost_min
+        Dollars charged, at least.
+    cost_max
+        Dollars charged, at most.
     limit
         How many, at most 100.
     cursor
         From the page before.
+    csv
+        Print everything that is found as CSV, however much it is.
     json
         Print them as JSON.
     """
-    from bot.cli.session import session
-    from bot.errors import BadPrompt
-    from bot.jobs.states import State
+    from dataclasses import asdict
 
-    if state is not None and state not in set(State):
-        raise BadPrompt(f"There is no state {state!r}; the states are {', '.join(State)}.")
+    from bot.cli.session import session
+    from bot.jobs.search import as_csv, read_search
+
+    search = read_search(
+        q=" ".join(words), user=user, workspace=workspace, channel=channel, state=state, since=since, until=until,
+        cost_min=cost_min, cost_max=cost_max,
+    )  # fmt: skip
     async with session() as app:
-        chosen = State(state) if state else None
-        page = await app.stores.history.page(q=" ".join(words), person=user, state=chosen, limit=limit, cursor=cursor)
+        if csv:
+            async for piece in as_csv(app.stores.history, search):
+                print(piece, end="")
+            return 0
+        page = await app.stores.history.page(**asdict(search), limit=limit, cursor=cursor)
         documents = [await app.service.describe(each) for each in page.jobs]
         text = _list(page.jobs) or "Nothing found."
         if page.next_cursor:

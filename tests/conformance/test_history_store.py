@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from bot.errors import BadPrompt
 from bot.ids import new_id
 from bot.jobs.model import Delivery, Job
+from bot.jobs.moves import Release, Settle
 from bot.jobs.states import State
+from bot.money.amount import Money
 from tests.conformance.stores import StoreBench
 from tests.factories import ALICE, BOB, MALLORY, a_requester
 
@@ -278,3 +281,83 @@ async def test_letters_are_the_same_however_they_are_composed(bench: StoreBench)
     await bench.accept(prompt="a r\u00e9sum\u00e9")
 
     assert await prompts(bench, "re\u0301sume\u0301") == ["a r\u00e9sum\u00e9"]
+
+
+# --- days and costs -----------------------------------------------------------------------------------------------------
+
+
+DAYS = [0, 0, 1, 20, 31, 32, 60, 364, 365, 800]
+
+
+async def test_a_range_of_days_holds_both_its_ends_and_nothing_else(bench: StoreBench) -> None:
+    """Compared with looking at every job, for every pair of days there are and their neighbours."""
+    jobs, gone = [], 0
+    for day in DAYS:
+        await bench.clock.advance((day - gone) * 86_400)
+        gone = day
+        jobs.append(await bench.accept())
+    days = sorted({job.created_at.date() + timedelta(days=by) for job in jobs for by in (-1, 0, 1)})
+    ends: list[date | None] = [None, *days]
+
+    for since in ends:
+        for until in ends:
+            expected = [
+                job.id
+                for job in reversed(jobs)
+                if (since is None or job.created_at.date() >= since)
+                and (until is None or job.created_at.date() <= until)
+            ]
+            assert await found(bench, since=since, until=until) == expected, (since, until)
+
+
+COSTS = ["0", "0.004", "0.005", "0.34", "0.345", "0.50", "0.99", "1", "1.01", "7.77", "49.99", "50", "51.5", "900"]
+
+
+async def test_a_range_of_costs_is_exact_to_the_micro_dollar(bench: StoreBench) -> None:
+    """Compared with looking at every job; jobs that have not ended, or cost nothing known, have no cost."""
+    await bench.accept()
+    await bench.fail(await bench.queued(), money=Release(reason="refused"))
+    charged = {}
+    for text in COSTS:
+        job = await bench.fail(await bench.rendering(), money=Settle(amount=Money.usd(text)))
+        charged[job.id] = Money.usd(text)
+    ends: list[Money | None] = [None, *(Money(amount + by) for amount in charged.values() for by in (-1, 0, 1))]
+
+    for least in ends:
+        for most in ends:
+            if least is None and most is None:
+                continue
+            expected = [
+                job_id
+                for job_id, amount in reversed(charged.items())
+                if (least is None or amount >= least) and (most is None or amount <= most)
+            ]
+            assert await found(bench, cost_min=least, cost_max=most) == expected, (least, most)
+
+
+async def test_what_is_booked_late_is_found_by_what_it_cost_in_the_end(bench: StoreBench) -> None:
+    job = await bench.fail(await bench.rendering(), money=Release(reason="refunded"))
+    assert await found(bench, cost_min=Money.usd("0.01")) == []
+
+    await bench.move(job, State.FAILED, money=Settle(amount=Money.usd("0.50")))
+
+    assert await found(bench, cost_min=Money.usd("0.50"), cost_max=Money.usd("0.50")) == [job.id]
+
+
+async def test_every_filter_narrows_every_other(bench: StoreBench) -> None:
+    """Word, person, state, day and cost together."""
+    job = await bench.fail(await bench.rendering(prompt="a red kite"), money=Settle(amount=Money.usd("0.34")))
+    await bench.fail(await bench.rendering(prompt="a red kite", requester=BOB), money=Settle(amount=Money.usd("0.34")))
+    today = job.created_at.date()
+    filters = {
+        "q": "kites", "person": ALICE.person, "state": State.FAILED, "since": today, "until": today,
+        "cost_min": Money.usd("0.30"), "cost_max": Money.usd("0.40"),
+    }  # fmt: skip
+    wrong = {
+        "q": "plane", "person": MALLORY.person, "state": State.DELIVERED, "since": today + timedelta(days=1),
+        "until": today - timedelta(days=1), "cost_min": Money.usd("0.35"), "cost_max": Money.usd("0.33"),
+    }  # fmt: skip
+
+    assert await found(bench, **filters) == [job.id]
+    for name, value in wrong.items():
+        assert await found(bench, **{**filters, name: value}) == [], name

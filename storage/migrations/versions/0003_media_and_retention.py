@@ -32,6 +32,21 @@ def upgrade() -> None:
         ("erased_at", sa.DateTime(timezone=True), "only its bookkeeping is left"),
     ):
         op.add_column("jobs", sa.Column(name, kind, comment=comment))
+    # Days and costs became words of the history's index.
+    op.execute(
+        "UPDATE jobs_fts SET "
+        "tokens = tokens || (SELECT strftime(' day%Y%m%d month%Y%m', created_at) FROM jobs WHERE seq = jobs_fts.rowid), "
+        "state = state || (SELECT CASE WHEN charged_micro_usd IS NULL THEN '' "
+        "WHEN charged_micro_usd >= 50000000 THEN ' dollars' "
+        "ELSE ' cent' || (charged_micro_usd / 10000) || ' dollar' || (charged_micro_usd / 1000000) END "
+        "FROM jobs WHERE seq = jobs_fts.rowid) "
+        "WHERE rowid IN (SELECT seq FROM jobs WHERE state IN ('delivered', 'undelivered', 'failed', 'cancelled'))"
+    )
+    op.execute(
+        "UPDATE jobs_fts SET "
+        "tokens = tokens || (SELECT strftime(' day%Y%m%d month%Y%m', created_at) FROM jobs WHERE seq = jobs_fts.rowid) "
+        "WHERE rowid IN (SELECT seq FROM jobs WHERE state NOT IN ('delivered', 'undelivered', 'failed', 'cancelled'))"
+    )
     op.create_table(
         "request_aliases",
         sa.Column("person", sa.String(), nullable=False),

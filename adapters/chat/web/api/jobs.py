@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +17,7 @@ from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
 from bot.jobs.model import Job, JobRequest, Relation, Requester
 from bot.jobs.options import combine
+from bot.jobs.search import Search, as_csv, read_search
 from bot.jobs.states import State
 from bot.prompts.words import parse
 from bot.service import Service
@@ -109,15 +111,20 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("")
     async def search(
-        q: str | None = None,
-        state: State | None = None,
-        user: str | None = None,
+        search: Annotated[Search, Depends(_search)],
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         cursor: str | None = None,
     ) -> dict[str, Any]:
         """History, newest first."""
-        page = await service.stores.history.page(q=q, state=state, person=user, limit=limit, cursor=cursor)
+        page = await service.stores.history.page(**asdict(search), limit=limit, cursor=cursor)
         return {"jobs": [await service.describe(job) for job in page.jobs], "next_cursor": page.next_cursor}
+
+    @router.get(".csv", response_class=StreamingResponse)
+    async def table(search: Annotated[Search, Depends(_search)]) -> StreamingResponse:
+        """Everything that is found as CSV, newest first."""
+        headers = {"Content-Disposition": 'attachment; filename="reelbot-history.csv"'}
+        found = as_csv(service.stores.history, search)
+        return StreamingResponse(found, media_type="text/csv; charset=utf-8", headers=headers)
 
     @router.get("/{job_id}")
     async def one(job_id: str) -> dict[str, Any]:
@@ -171,6 +178,23 @@ def routes(service: Service) -> APIRouter:
         return await service.describe(await _job(service, job.id))
 
     return router
+
+
+def _search(
+    q: Annotated[str | None, Query(max_length=1000)] = None,
+    state: State | None = None,
+    user: str | None = None,
+    workspace: str | None = None,
+    channel: str | None = None,
+    since: Annotated[str | None, Query(description="First day (UTC), like 2026-11-01.")] = None,
+    until: Annotated[str | None, Query(description="Last day (UTC).")] = None,
+    cost_min: Annotated[str | None, Query(description="Dollars charged, at least.")] = None,
+    cost_max: Annotated[str | None, Query(description="Dollars charged, at most.")] = None,
+) -> Search:
+    return read_search(
+        q=q, user=user, workspace=workspace, channel=channel, state=state, since=since, until=until,
+        cost_min=cost_min, cost_max=cost_max,
+    )  # fmt: skip
 
 
 async def _saved(upload: UploadFile, into: Path) -> Path:

@@ -91,7 +91,7 @@ def days_match(first: date, last: date) -> str:
 
 def cost_match(least: Money | None, most: Money | None) -> str:
     """A superset of the jobs that cost from `least` to `most`, exact to the cent."""
-    low = max(0, least or 0) // CENT
+    low = min(max(0, least or 0) // CENT, MANY_DOLLARS * 100)
     high = MANY_DOLLARS * 100 if most is None else min(most // CENT, MANY_DOLLARS * 100)
     return _any_of("state", [*_costs(int(low), int(high))] or ["cent"])
 

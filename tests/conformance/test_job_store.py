@@ -15,7 +15,7 @@ from bot.jobs.model import InputRef, JobError, Relation, RenderSettings, WishKin
 from bot.jobs.moves import Release
 from bot.jobs.states import FINAL, State
 from tests.conformance.stores import HALF, StoreBench
-from tests.factories import ALICE, BOB, a_picture, a_request, a_requester, an_asset
+from tests.factories import BOB, a_picture, a_request, a_requester, an_asset
 
 PICTURE = a_picture(locator="the-same-picture")
 

@@ -56,6 +56,7 @@ from bot.tracker.tracker import Tracker
 from storage import data_dir as data_directory
 from storage import schema
 from storage.assets import Assets
+from storage.backup_rota import BackupRota, Plan
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.erasure import Erasure
@@ -132,6 +133,7 @@ class App:
     data_dir: Path
     database: Database
     origin: Origin
+    backups: BackupRota
     service: Service
     tracker: Tracker
     board: CardBoard
@@ -182,7 +184,8 @@ class App:
             if running.done():
                 ready.cancel()
                 running.result()
-            yield engine
+            async with self.backups.kept_up() if kind == "run" else contextlib.nullcontext():
+                yield engine
         finally:
             housekeeping.cancel()
             engine.stop()
@@ -388,11 +391,24 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             folder=folder,
             engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
         ),
+        backups=BackupRota(
+            plan=_backup_plan(settings, folder), data_dir=folder, database=database, media=media, clock=clock
+        ),
         service=service,
         tracker=Tracker(desk, board.changed, forgetting.erase),
         board=board,
         switchboard=switchboard,
         http=http,
+    )
+
+
+def _backup_plan(settings: Settings, folder: Path) -> Plan:
+    chosen = settings.backup
+    return Plan(
+        every=timedelta(hours=chosen.every_hours),
+        directory=chosen.directory.expanduser().absolute() if chosen.directory else folder / "backups",
+        keep=chosen.keep,
+        with_media=chosen.media,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.doctor import providers
+from bot.doctor import backups, providers
 from bot.doctor.finding import Finding
 from bot.errors import ConfigurationError
 
@@ -44,6 +44,8 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
             yield _disk(app.data_dir)
             for finding in (await _database(app), _engine(app), await _ledger(app)):
                 yield finding
+            async for finding in backups.examine(app):
+                yield finding
             for name in app.desk.providers:
                 async for finding in providers.examine(app, name):
                     yield finding
@@ -69,7 +71,9 @@ async def _database(app: App) -> Finding:
     fault = await app.database_fault()
     if fault is None:
         return Finding(id="database", status="ok", what="the database is intact")
-    fix = "Stop Reelbot and put the newest file of the data directory's `backups` in its place."
+    fix = (
+        "Stop Reelbot, move the data directory away, and restore the newest backup (docs/howto/back-up-and-restore.md)."
+    )
     return Finding(
         id="database", status="fail", what=f"the database is damaged: {fault}", why="Jobs may be lost.", fix=fix
     )

@@ -13,6 +13,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from bot.errors import (
     BackupFailed,
@@ -30,6 +32,7 @@ from storage import archive as archives
 from storage import schema
 from storage.archive import DATABASE, MANIFEST
 from storage.media_store import ObjectMediaStore
+from storage.origin import COPIED_AT
 from tests.storage.backup_places import ROW, Place, an_installation, forged, read
 
 SAMPLES = 250
@@ -374,6 +377,30 @@ async def test_what_a_newer_reelbot_made_is_refused(
 
     assert isinstance(error, BackupTooNew)
     assert "with that version" in str(error)
+
+
+async def test_what_an_older_reelbot_made_comes_back_and_is_upgraded_at_the_next_start(
+    elsewhere: Place, tmp_path: Path
+) -> None:
+    """By the migration that every start makes; the copy still says that it is one."""
+    older = Place(folder=tmp_path / "older")
+    older.folder.mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    config.attributes["path"] = older.database
+    command.upgrade(config, "0001")
+
+    made = await older.back_up(tmp_path / "older.tar")
+    await elsewhere.restore(tmp_path / "older.tar")
+    schema.prepare(elsewhere.database)
+
+    assert made.manifest.schema == "0001"
+    assert schema.current_revision(elsewhere.database) == schema.HEAD
+    with sqlite3.connect(elsewhere.database) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE key = ?", (COPIED_AT,)).fetchone() == (
+            "2026-01-01T00:00:00Z",
+        )
+    connection.close()
 
 
 async def test_what_is_no_archive_is_refused(elsewhere: Place, tmp_path: Path) -> None:

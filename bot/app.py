@@ -39,7 +39,7 @@ from bot.jobs.model import Job
 from bot.keeping.files import Files
 from bot.keeping.forgetting import Forgetting
 from bot.keeping.housekeeper import keep_house, keeping_chores
-from bot.keeping.pseudonyms import KeyedPseudonyms
+from bot.keeping.pseudonyms import Pseudonyms
 from bot.keeping.retention import Periods
 from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
@@ -289,9 +289,9 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
 def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database, http: HttpClient) -> App:
     clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
     limits = Limits(database, _default_limits(settings))
-    pseudonyms = KeyedPseudonyms(keys)
+    pseudonyms = Pseudonyms(keys)
     ledger = Ledger(database, limits, clock, zone, pseudonyms)
-    jobs = Jobs(database, ledger, clock)
+    jobs = Jobs(database, ledger, clock, pseudonyms)
     stores = Stores(
         jobs=jobs,
         submissions=Submissions(database, clock),
@@ -354,7 +354,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     front_desk = FrontDesk(
         stores, providers, switchboard, default, lambda: data_directory.require_room(folder, settings.disk.min_free_mb)
     )
-    erasure = Erasure(database, clock, pseudonyms.scope)
+    erasure = Erasure(database, clock, pseudonyms)
     files = Files(media, erasure)
     forgetting = Forgetting(stores, erasure, files, desk.couriers, switchboard)
     days = settings.retention

@@ -15,22 +15,19 @@ import sqlalchemy as sa
 from bot.ids import JobId
 from bot.jobs.model import Forget, Job, WishKind
 from bot.jobs.states import FINAL, State
+from bot.keeping.pseudonyms import FORGOTTEN, FORGOTTEN_SCOPE, Pseudonyms
 from bot.ports import Clock
 from storage import tables
 from storage.database import Database, insert_into
 from storage.history_index import unindex_job
 from storage.rows import job_from_row
 
-FORGOTTEN = "forgotten"
-"""Stands where a person stood."""
-FORGOTTEN_SCOPE = f"user:{FORGOTTEN}"
-
 _jobs = tables.jobs
 _refs = tables.job_assets
 _unnamed = tables.unnamed_files
 _FINAL = [state.value for state in FINAL]
 _ERASED: dict[str, Any] = {
-    "prompt": "", "request_key": None, "fingerprint": "", "channel": None, "thread": None, "roles": [],
+    "prompt": "", "fingerprint": "", "channel": None, "thread": None, "roles": [],
     "image": {"source": "erased", "locator": ""}, "audio": None, "image_asset": None, "audio_asset": None,
     "parent_id": None, "relation": None, "result_url": None, "output": None, "error": None, "note": None,
     "adjustments": None, "delivery_id": None, "forget": None,
@@ -46,11 +43,10 @@ _RENAME_SUMS = sa.text(
 class Erasure:
     """Implements `bot.stores.ErasureStore`."""
 
-    def __init__(self, database: Database, clock: Clock, pseudonym: Callable[[str], str]) -> None:
-        """`pseudonym` makes the scope a forgotten person's ledger entries carry until the month ends."""
+    def __init__(self, database: Database, clock: Clock, pseudonyms: Pseudonyms) -> None:
         self._database = database
         self._clock = clock
-        self._pseudonym = pseudonym
+        self._pseudonyms = pseudonyms
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
@@ -104,14 +100,16 @@ class Erasure:
             "updated_at": now,
         }
         if row["forget"] == Forget.PERSON.value:
-            values |= {"user": FORGOTTEN, "person": FORGOTTEN}
+            values |= {"user": FORGOTTEN, "person": FORGOTTEN, "request_key": self._hidden(row)}
         connection.execute(_jobs.update().where(_jobs.c.id == job_id).values(values))
         connection.execute(_refs.delete().where(_refs.c.job_id == job_id))
         drop_unused(connection, named, now)
         unindex_job(connection, row["seq"])
-        for table in (tables.cards, tables.wishes, tables.request_aliases):
+        for table in (tables.cards, tables.wishes):
             connection.execute(table.delete().where(table.c.job_id == job_id))
-        connection.execute(tables.job_events.update().where(tables.job_events.c.job_id == job_id).values(details={}))
+        if row["forget"] == Forget.PERSON.value:
+            self._hide_aliases(connection, job_id)
+        _blank_events(connection, job_id)
         deliveries, submissions = tables.deliveries, tables.submissions
         emptied = {"place": row["platform"], "reference": None, "checkpoint": None}
         connection.execute(deliveries.update().where(deliveries.c.job_id == job_id).values(emptied))
@@ -120,11 +118,23 @@ class Erasure:
         connection.execute(submissions.update().where(over).values(input_url="", reason=None))
         return True
 
+    def _hidden(self, row: sa.RowMapping) -> str | None:
+        """The request's key, by which a platform may deliver it once more: still known, no longer to be read."""
+        key = row["request_key"]
+        return None if key is None else self._pseudonyms.request_keys(row["person"], key)[0]
+
+    def _hide_aliases(self, connection: sa.Connection, job_id: JobId) -> None:
+        aliases = tables.request_aliases
+        for row in connection.execute(sa.select(aliases).where(aliases.c.job_id == job_id)).mappings().all():
+            this = sa.and_(aliases.c.person == row["person"], aliases.c.request_key == row["request_key"])
+            hidden = {"person": FORGOTTEN, "request_key": self._hidden(row)}
+            connection.execute(aliases.update().where(this).values(hidden))
+
     # --- people ---------------------------------------------------------------------------------------------------
 
     async def pseudonymise(self, person: str) -> str:
         """Take a person's name out of the ledger and out of others' jobs; returns the scope that stands for it."""
-        scope, month = self._pseudonym(person), f"{self._clock.now():%Y-%m}"
+        scope, month = self._pseudonyms.scopes(person)[0], f"{self._clock.now():%Y-%m}"
         async with self._database.write("pseudonymise") as connection:
             await connection.run_sync(_rename_scope, f"user:{person}", scope)
             known = insert_into(connection.dialect.name, tables.forgotten).values(scope=scope, month=month)
@@ -186,6 +196,14 @@ class Erasure:
             if gone:
                 await connection.execute(_unnamed.delete().where(_unnamed.c.asset_id == asset_id))
         return gone
+
+
+def _blank_events(connection: sa.Connection, job_id: JobId) -> None:
+    """How it went from state to state is bookkeeping; reasons and amounts told on the way are not kept twice."""
+    events = tables.job_events
+    for row in connection.execute(sa.select(events.c.id, events.c.details).where(events.c.job_id == job_id)).all():
+        kept = {"from": row.details["from"]} if "from" in row.details else {}
+        connection.execute(events.update().where(events.c.id == row.id).values(details=kept))
 
 
 def drop_unused(connection: sa.Connection, asset_ids: Collection[str], now: datetime) -> list[str]:

@@ -22,7 +22,7 @@ from bot.jobs.states import FINAL, State
 from bot.money.amount import Money
 from storage import tables
 from storage.database import Database
-from storage.history_index import cost_match, days_match, exact_match, state_match, words_match
+from storage.history_index import amounts_match, cost_match, days_match, exact_match, state_match, words_match
 from storage.rows import job_from_row
 
 _jobs = tables.jobs
@@ -31,6 +31,16 @@ _index = sa.table("jobs_fts", sa.column("rowid"))
 LONGEST_PAGE = 100
 LARGEST = 2**62
 """Micro-dollars; more than any column holds."""
+MOST_AMOUNTS = 200
+"""Different costs that a range is spelt out as. Clips have list prices: a dozen, not hundreds."""
+# From one amount to the next through the index, instead of past every job.
+_AMOUNTS = sa.text(
+    "WITH RECURSIVE amounts (amount) AS ("
+    "SELECT min(charged_micro_usd) FROM jobs WHERE charged_micro_usd BETWEEN :low AND :high UNION ALL "
+    "SELECT (SELECT min(charged_micro_usd) FROM jobs WHERE charged_micro_usd > amount AND charged_micro_usd <= :high) "
+    "FROM amounts WHERE amount IS NOT NULL) "
+    "SELECT amount FROM amounts WHERE amount IS NOT NULL LIMIT :most"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +88,14 @@ class History:
                 first, last = await _span(connection, since, until)
                 match.append(days_match(first, last))
             if cost_min is not None or cost_max is not None:
-                match.append(cost_match(cost_min, cost_max))
-                # The index knows cents; what lies between two of them is looked at itself.
                 low, high = [
                     min(int(each), LARGEST) for each in (cost_min or 0, LARGEST if cost_max is None else cost_max)
                 ]
-                chosen = chosen.where(_jobs.c.charged_micro_usd.between(low, high))
+                if (amounts := await _amounts(connection, low, high)) is not None:
+                    match.append(amounts_match(amounts))
+                else:
+                    match.append(cost_match(cost_min, cost_max))
+                    chosen = chosen.where(_jobs.c.charged_micro_usd.between(low, high))
             if match and state is not None:
                 match.append(state_match(state))
             if state is not None and not (match and state in FINAL):
@@ -117,6 +129,13 @@ async def _span(connection: AsyncConnection, since: date | None, until: date | N
         return date.max, date.min
     first, last = oldest.date(), newest.date()
     return max(since or first, first), min(until or last, last)
+
+
+async def _amounts(connection: AsyncConnection, low: int, high: int) -> list[int] | None:
+    """Every amount from `low` to `high` that anybody was charged; `None` when they are too many to be named."""
+    found = await connection.execute(_AMOUNTS, {"low": low, "high": high, "most": MOST_AMOUNTS + 1})
+    amounts = [row[0] for row in found]
+    return None if len(amounts) > MOST_AMOUNTS else amounts
 
 
 def _read_cursor(cursor: str | None) -> int | None:

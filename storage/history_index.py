@@ -2,7 +2,7 @@
 
 A filter that is joined from outside costs a thousand times more when it is rare and the words are not. So persons,
 workspaces, channels, states, days and costs are words, too: a range of days is its months and the days at its ends, a
-range of costs its dollars and the cents at its ends.
+range of costs the amounts that there are in it, or, where they are many, its dollars and the cents at its ends.
 """
 
 from __future__ import annotations
@@ -89,8 +89,13 @@ def days_match(first: date, last: date) -> str:
     return _any_of("tokens", [*_days(first, last)] or ["day0"])
 
 
+def amounts_match(amounts: Sequence[int]) -> str:
+    """Exactly these costs, in micro-dollars."""
+    return _any_of("state", [f"micro{amount}" for amount in amounts] or ["micro"])
+
+
 def cost_match(least: Money | None, most: Money | None) -> str:
-    """A superset of the jobs that cost from `least` to `most`, exact to the cent."""
+    """A superset of the jobs that cost from `least` to `most`, exact to the cent, and to fifty dollars."""
     low = min(max(0, least or 0) // CENT, MANY_DOLLARS * 100)
     high = MANY_DOLLARS * 100 if most is None else min(most // CENT, MANY_DOLLARS * 100)
     return _any_of("state", [*_costs(int(low), int(high))] or ["cent"])
@@ -134,7 +139,7 @@ def _standing(state: State, charged: int | None) -> str:
         return word
     cents = charged // CENT
     dollars = cents // 100
-    return f"{word} " + ("dollars" if dollars >= MANY_DOLLARS else f"cent{cents} dollar{dollars}")
+    return f"{word} micro{charged} " + ("dollars" if dollars >= MANY_DOLLARS else f"cent{cents} dollar{dollars}")
 
 
 def _state_word(state: State) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import Fenced, RequestKeyReused
+from bot.errors import Expired, Fenced, RequestKeyReused
 from bot.ids import JobId
 from bot.jobs.model import Asset, Job, JobEvent, JobRequest, WishKind
 from bot.jobs.moves import Hold, Move, Release, Settle
 from bot.jobs.states import FINAL, State, require
+from bot.keeping.pseudonyms import Pseudonyms
 from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
@@ -21,37 +22,13 @@ from storage.database import Database
 from storage.deliveries import add_delivery, end_delivery
 from storage.history_index import index_job, index_state
 from storage.ledger import Ledger
+from storage.repeats import Repeats
 from storage.rows import WHOLE_JOB, event_from_row, fingerprint, job_columns, job_from_row, new_job_row
 from storage.submissions import write_attempt_fact
-
-PRESSED_TWICE_WITHIN = timedelta(seconds=10)
-"""Two presses of the same button under one clip by one person are one job."""
 
 _jobs = tables.jobs
 # Statements of every job's life are built once: building one costs as much as executing it.
 _LOAD = sa.select(*WHOLE_JOB).where(_jobs.c.id == sa.bindparam("job_id"))
-_BY_KEY = sa.select(_jobs).where(
-    _jobs.c.person == sa.bindparam("of_person"), _jobs.c.request_key == sa.bindparam("of_key")
-)
-_aliases = tables.request_aliases
-_ALIAS = _aliases.insert()
-_BY_ALIAS = (
-    sa.select(_jobs)
-    .join(_aliases, _aliases.c.job_id == _jobs.c.id)
-    .where(_aliases.c.person == sa.bindparam("of_person"), _aliases.c.request_key == sa.bindparam("of_key"))
-)
-# The mark holds the relation, and everything else that was asked.
-_TWIN = (
-    sa.select(_jobs)
-    .where(
-        _jobs.c.parent_id == sa.bindparam("of_parent"),
-        _jobs.c.person == sa.bindparam("of_person"),
-        _jobs.c.fingerprint == sa.bindparam("of_mark"),
-        _jobs.c.created_at > sa.bindparam("since"),
-    )
-    .order_by(_jobs.c.seq.desc())
-    .limit(1)
-)
 _EPOCH = sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch")
 _INSERT = _jobs.insert().returning(_jobs)
 _MOVE = (
@@ -70,7 +47,8 @@ _INSERT_EVENT = tables.job_events.insert()
 class Jobs:
     """The jobs of one installation."""
 
-    def __init__(self, database: Database, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock, pseudonyms: Pseudonyms | None = None) -> None:
+        self._repeats = Repeats(pseudonyms or Pseudonyms())
         self._database = database
         self._ledger = ledger
         self._clock = clock
@@ -87,8 +65,10 @@ class Jobs:
         self, connection: sa.Connection, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]
     ) -> tuple[Job, bool]:
         now, mark = self._clock.now(), fingerprint(request)
-        standing = _standing(connection, request, mark, now)
+        standing = self._repeats.find(connection, request, mark, now)
         if standing is not None:
+            if standing["erased_at"] is not None:
+                raise Expired("This was asked before, and the job was deleted since. Ask anew.")
             if standing["fingerprint"] != mark:
                 raise RequestKeyReused(
                     f"The key {request.request_key!r} was already used for another request; "
@@ -124,7 +104,7 @@ class Jobs:
         """Whether accepting this would return a job that stands."""
         mark, now = fingerprint(request), self._clock.now()
         async with self._database.look() as connection:
-            found = await connection.run_sync(_standing, request, mark, now, writes=False)
+            found = await connection.run_sync(self._repeats.find, request, mark, now, writes=False)
         return found is not None
 
     async def move(self, move: Move) -> Job:
@@ -252,27 +232,6 @@ class Jobs:
 def read_epoch(connection: sa.Connection) -> int:
     """The epoch of the newest engine; 0 before the first."""
     return int((connection.execute(_EPOCH)).scalar() or 0)
-
-
-def _standing(
-    connection: sa.Connection, request: JobRequest, mark: str, now: datetime, *, writes: bool = True
-) -> sa.RowMapping | None:
-    """The job that this request asks for once more: by its key, or as the second of two presses of one button."""
-    person, key = request.requester.person, request.request_key
-    if key is not None:
-        found = connection.execute(_BY_KEY, {"of_person": person, "of_key": key}).mappings().first()
-        if found is None and request.parent_id is not None:
-            found = connection.execute(_BY_ALIAS, {"of_person": person, "of_key": key}).mappings().first()
-        if found is not None:
-            return found
-    if request.parent_id is None:
-        return None
-    twin = {"of_parent": request.parent_id, "of_person": person, "of_mark": mark, "since": now - PRESSED_TWICE_WITHIN}
-    first = connection.execute(_TWIN, twin).mappings().first()
-    if first is not None and key is not None and writes:
-        # Whoever says this key once more, however late, means that job.
-        connection.execute(_ALIAS, {"person": person, "request_key": key, "job_id": first["id"]})
-    return first
 
 
 def _is_wished(connection: sa.Connection, move: Move) -> bool:

@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.model import Job, Requester
+from bot.keeping.pseudonyms import Pseudonyms
 from bot.money.amount import FREE, Money
 from bot.money.ledger import (
     INSTALLATION,
     Booking,
     Delta,
     EntryKind,
-    Pseudonyms,
     book,
     correction_delta,
     hold_delta,

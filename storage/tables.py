@@ -133,6 +133,7 @@ jobs = sa.Table(
     sa.Index("ix_jobs_person_state", "person", "state"),
     sa.Index("ix_jobs_parent", "parent_id"),
     sa.Index("ix_jobs_created", "created_at"),
+    sa.Index("ix_jobs_charged", "charged_micro_usd"),
     sqlite_autoincrement=True,
 )
 

@@ -17,14 +17,6 @@ from bot.jobs.model import Requester
 from bot.money.amount import FREE, Money
 
 
-class Pseudonyms:
-    """The scopes under which a forgotten person's earlier entries stand. This one knows of none."""
-
-    def scopes(self, person: str) -> tuple[str, ...]:
-        """Every one that may have been written."""
-        return ()
-
-
 class EntryKind(StrEnum):
     """The four kinds of entry."""
 

@@ -13,6 +13,7 @@ from bot.jobs.model import Delivery, Job
 from bot.jobs.moves import Release, Settle
 from bot.jobs.states import State
 from bot.money.amount import Money
+from storage import history
 from tests.conformance.stores import StoreBench
 from tests.factories import ALICE, BOB, MALLORY, a_requester
 
@@ -313,8 +314,12 @@ async def test_a_range_of_days_holds_both_its_ends_and_nothing_else(bench: Store
 COSTS = ["0", "0.004", "0.005", "0.34", "0.345", "0.50", "0.99", "1", "1.01", "7.77", "49.99", "50", "51.5", "900"]
 
 
-async def test_a_range_of_costs_is_exact_to_the_micro_dollar(bench: StoreBench) -> None:
+@pytest.mark.parametrize("named", [200, 2], ids=["amounts-named", "too-many-amounts"])
+async def test_a_range_of_costs_is_exact_to_the_micro_dollar(
+    bench: StoreBench, named: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Compared with looking at every job; jobs that have not ended, or cost nothing known, have no cost."""
+    monkeypatch.setattr(history, "MOST_AMOUNTS", named)
     await bench.accept()
     await bench.fail(await bench.queued(), money=Release(reason="refused"))
     charged = {}

@@ -5,7 +5,6 @@ Each check yields sentences about what is wrong; silence is the good news. `PROM
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
@@ -37,6 +36,8 @@ def no_order_without_its_row(evidence: Evidence) -> Iterator[str]:
         known = evidence.submissions.get(order["attempt_id"])
         if known is None:
             yield f"{render.id} (job {order['job_id']}) was never written down"
+        elif evidence.is_erased(known["job_id"]) and known["token"] == order["token"]:
+            continue
         elif (known["token"], known["input_url"]) != (order["token"], order["input_url"]):
             yield f"{render.id} was written down differently"
 
@@ -90,6 +91,9 @@ def every_clip_paid_for_is_kept_or_owned_up_to(evidence: Evidence) -> Iterator[s
 
 def _is_honest(render: Render, job: Row, evidence: Evidence) -> bool:
     error = job["error"] or {}
+    if evidence.is_erased(job["id"]):
+        # Nobody may keep its clip; what it cost is judged with the ledger.
+        return job["output"] is None
     if job["state"] == "unconfirmed":
         return True
     if job["output"]:
@@ -111,9 +115,11 @@ def _is_honest(render: Render, job: Row, evidence: Evidence) -> bool:
 
 
 def _is_kept(render: Render, job: Row, evidence: Evidence) -> bool:
-    asset = job["output"]["asset_id"]
-    path = evidence.folder / "data" / "media" / asset[:2] / asset
-    return bool(path.exists() and path.read_bytes() == clip_of(render.id) and _sha(clip_of(render.id)) == asset)
+    """What the provider made; of an extension the part, which the whole holds after the clip it goes on from."""
+    made = clip_of(render.id)
+    part = job["output"].get("part_id")
+    whole = evidence.file(job["output"]["asset_id"])
+    return whole == made if part is None else evidence.file(part) == made and whole is not None and whole.endswith(made)
 
 
 def nothing_is_delivered_that_nobody_made(evidence: Evidence) -> Iterator[str]:
@@ -133,9 +139,12 @@ def each_delivery_is_posted_at_most_once(evidence: Evidence) -> Iterator[str]:
             yield f"{what} has no outcome, and its job is {job['state']}"
         if delivery["outcome"] == "refused" and posts:
             yield f"{what} was posted, and is said to have been refused"
-        if delivery["outcome"] == "posted" and [post["message_id"] for post in posts] != [delivery["reference"]]:
+        erased = evidence.is_erased(job["id"])
+        said = [delivery["reference"]] if not erased else [post["message_id"] for post in posts[:1]]
+        if delivery["outcome"] == "posted" and [post["message_id"] for post in posts] != said:
             yield f"{what} is said to be posted as {delivery['reference']}; the chat has {len(posts)}"
-        yield from (f"{what} posted another clip" for post in posts if post["sha256"] != job["output"]["asset_id"])
+        if not erased:
+            yield from (f"{what} posted another clip" for post in posts if post["sha256"] != job["output"]["asset_id"])
     names = {f"{delivery['job_id']}-{delivery['number']}.mp4" for delivery in evidence.deliveries.values()}
     for entry in evidence.chat_log:
         if entry["event"] == "posted" and entry["filename"] not in names:
@@ -261,8 +270,26 @@ def cards_say_what_is_true(evidence: Evidence) -> Iterator[str]:
             last[entry["job_id"]] = entry
     for job in evidence.jobs.values():
         shown = last.get(job["id"])
-        if job["state"] in FINAL and (shown is None or shown["state"] != job["state"]):
+        if (
+            not evidence.is_erased(job["id"])
+            and job["state"] in FINAL
+            and (shown is None or shown["state"] != job["state"])
+        ):
             yield f"the card of job {job['id']} says {shown and shown['state']}, it is {job['state']}"
+
+
+def what_was_deleted_is_gone(evidence: Evidence) -> Iterator[str]:
+    """A job whose deletion was acknowledged is erased once it has ended: no words, no files, no late post."""
+    asked = {ack["job_id"]: ack["at"] for ack in evidence.acks if ack.get("did") == "delete" and ack["said"] == "ok"}
+    for job_id, at in asked.items():
+        job = evidence.jobs[job_id]
+        if job["state"] not in FINAL:
+            continue
+        if not evidence.is_erased(job_id) or job["prompt"] or job["image_asset"] or evidence.files_of(job_id):
+            yield f"job {job_id} was to be deleted, and is not"
+        for entry in evidence.chat_log:
+            if entry["event"] == "posted" and entry["filename"].startswith(job_id) and entry["at"] > at + 0.5:
+                yield f"{entry['filename']} was posted after its deletion was asked for"
 
 
 def _scopes(entry: Row) -> Iterator[tuple[str, str]]:
@@ -272,10 +299,6 @@ def _scopes(entry: Row) -> Iterator[tuple[str, str]]:
         if scope is not None:
             yield scope, entry["day"]
             yield scope, entry["month"]
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 PROMISES: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
@@ -293,4 +316,5 @@ PROMISES: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
     "over capacity": no_provider_is_overrun,
     "cancelled and sent": a_cancel_in_time_is_free,
     "untrue": cards_say_what_is_true,
+    "not forgotten": what_was_deleted_is_gone,
 }

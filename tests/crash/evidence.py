@@ -65,11 +65,26 @@ class Evidence:
     provider_log: list[Row]
     chat_log: list[Row]
     acks: list[Row]
+    references: list[Row]
+    """Which job refers to which file."""
 
     def posts(self, delivery: Row) -> list[Row]:
         """What the chat shows of a delivery."""
         filename = f"{delivery['job_id']}-{delivery['number']}.mp4"
         return [entry for entry in self.chat_log if entry["event"] == "posted" and entry["filename"] == filename]
+
+    def is_erased(self, job_id: str) -> bool:
+        """Whether only its bookkeeping is left."""
+        return self.jobs[job_id]["erased_at"] is not None
+
+    def file(self, asset_id: str) -> bytes | None:
+        """A file of the media store."""
+        path = self.folder / "data" / "media" / asset_id[:2] / asset_id
+        return path.read_bytes() if path.exists() else None
+
+    def files_of(self, job_id: str) -> list[str]:
+        """Files a job refers to."""
+        return [row["asset_id"] for row in self.references if row["job_id"] == job_id]
 
     def entries(self, job_id: str) -> list[Row]:
         """A job's ledger."""
@@ -115,6 +130,7 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
             provider_log=[entry for name in providers for entry in logs[name]],
             chat_log=list(read_journal(folder / f"{CHAT}.log")),
             acks=list(read_journal(folder / ACKS)),
+            references=rows("SELECT * FROM job_assets"),
         )
     connection.close()
     return evidence

@@ -10,7 +10,17 @@ from typing import Any
 from bot.app import App
 from bot.errors import ReelbotError
 from bot.jobs.actions import Presser
-from bot.jobs.model import Asset, InputRef, Job, JobRequest, RenderSettings, Requester, Wish, WishKind
+from bot.jobs.model import (
+    Asset,
+    InputRef,
+    Job,
+    JobRequest,
+    Relation,
+    RenderSettings,
+    Requester,
+    Wish,
+    WishKind,
+)
 from bot.jobs.states import State
 from tests.crash.evidence import ACKS
 from tests.crash.stories import Ask, Deed, Story
@@ -30,9 +40,10 @@ class People:
         self._story = story
         self._folder = folder
         self._done = {entry["deed"] for entry in read_journal(folder / ACKS) if "deed" in entry}
+        made = [entry for entry in read_journal(folder / ACKS) if entry.get("made")]
         self._memory = Journal(folder / ACKS, "people")
-        self.jobs: dict[str, str] = {}
-        """Ask → job id, as far as the answer was yes."""
+        self.jobs: dict[str, str] = {entry["made"]: entry["made_id"] for entry in made}
+        """Ask → job id, as far as the answer was yes; with the jobs that were made from others."""
 
     async def ask(self, ask: Ask) -> None:
         """Ask, always under the same key: as a platform that delivers an event again does."""
@@ -72,11 +83,14 @@ class People:
             return
         job_id = await self._once_it_stands(deed)
         try:
-            await self._press(deed, job_id)
+            made = await self._press(deed, job_id)
         except ReelbotError as error:
             self._memory.write("ack", deed=name, did=deed.do, job_id=job_id, said=error.code)
         else:
-            self._memory.write("ack", deed=name, did=deed.do, job_id=job_id, said="ok")
+            more = {"made": f"{deed.key}+{deed.do}", "made_id": made.id} if made else {}
+            self._memory.write("ack", deed=name, did=deed.do, job_id=job_id, said="ok", **more)
+            if made:
+                self.jobs[f"{deed.key}+{deed.do}"] = made.id
 
     async def _once_it_stands(self, deed: Deed) -> str:
         while True:
@@ -85,11 +99,21 @@ class People:
                 return job_id
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _press(self, deed: Deed, job_id: str) -> None:
+    async def _press(self, deed: Deed, job_id: str) -> Job | None:
+        """Returns the job that was made, if one was."""
         actions = self._app.service.actions
-        user = next(ask.user for ask in self._story.asks if ask.key == deed.key)
-        presser = Presser(person=f"{PLATFORM}:{WORKSPACE}:{user}")
+        ask = next(ask for ask in self._story.asks if ask.key == deed.key)
+        presser = Presser(person=f"{PLATFORM}:{WORKSPACE}:{ask.user}")
         match deed.do:
+            case "again" | "extend" | "loop" | "frame":
+                here = Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place)
+                key = f"judge:press:{deed.key}:{deed.do}"
+                made, _ = await self._app.service.lineage.descend(
+                    await self.job(job_id), Relation(deed.do), here, presser, request_key=key
+                )
+                return made
+            case "delete":
+                await self._app.service.forgetting.delete(await self.job(job_id), presser)
             case "cancel":
                 await actions.cancel(job_id, presser)
             case "confirm":
@@ -101,6 +125,7 @@ class People:
                 await actions.resolve(job_id, operator, decision=deed.do.removeprefix("resolve-"))
             case other:
                 raise AssertionError(f"nobody knows how to {other}")
+        return None
 
     async def job(self, job_id: str) -> Job:
         """As it stands."""
@@ -130,7 +155,7 @@ class People:
             submission = await self._app.stores.submissions.load(job.attempt_id or "")
             looked_enough = submission is not None and submission.lookups >= len(self._app.desk.times.lookups)
             return looked_enough and all(wish.kind is WishKind.CANCEL for wish in wishes)
-        return (job.is_final or job.state is State.QUOTED) and not wishes
+        return (job.is_final or job.state is State.QUOTED) and not wishes and job.forget is None
 
 
 def describe(job: Job) -> dict[str, Any]:

@@ -29,7 +29,8 @@ class Deed:
     """What somebody does once, as soon as the job stands in `at`."""
 
     do: str
-    """`cancel`, `confirm`, `resend`, `resolve-lost`, `resolve-submitted`"""
+    """`cancel`, `confirm`, `resend`, `resolve-lost`, `resolve-submitted`, `delete`; `again`, `extend`, `loop` and `frame`
+    make a job of their own, called `<key>+<relation>`."""
     at: str
     key: str = "a"
 
@@ -71,7 +72,8 @@ def _one(
     name: str, end: str, markers: str = "", *, place: str = "room", deeds: tuple[Deed, ...] = (), **more: Any
 ) -> Story:
     ask = Ask(prompt=f"a storm {markers}".strip(), place=place, **more.pop("ask", {}))
-    return Story(name=name, asks=(ask,), deeds=deeds, ends={"a": end}, **more)
+    ends = {"a": end, **more.pop("more_ends", {})}
+    return Story(name=name, asks=(ask,), deeds=deeds, ends=ends, **more)
 
 
 STORIES = (
@@ -110,6 +112,11 @@ STORIES = (
     _one("sent again after a refusal", "undelivered", place="room[refuses]", deeds=(Deed(do="resend", at="undelivered"),)),
     _one("given up, and found after all", "delivered", "[lost-answer][not-listed:6]", deeds=(Deed(do="resolve-lost", at="unconfirmed"),), quiet_s=1.5),
     _one("counted as taken", "failed", "[lost-answer][cannot-tell]", deeds=(Deed(do="resolve-submitted", at="unconfirmed"),)),
+    _one("again", "delivered", deeds=(Deed(do="again", at="delivered"),), more_ends={"a+again": "delivered"}),
+    _one("extended", "delivered", deeds=(Deed(do="extend", at="delivered"),), more_ends={"a+extend": "delivered"}),
+    _one("deleted in the end", "delivered", deeds=(Deed(do="delete", at="delivered"),)),
+    _one("deleted while rendering", "cancelled", "[slow:6][no-cancel]", deeds=(Deed(do="delete", at="rendering"),)),
+    _one("deleted while unconfirmed", "cancelled", "[lost-answer][not-listed:2]", deeds=(Deed(do="delete", at="unconfirmed"),)),
     Story(
         name="three at once, room for one",
         asks=tuple(Ask(key=key, user=user) for key, user in (("a", "alice"), ("b", "bob"), ("c", "alice"))),

@@ -39,6 +39,7 @@ def upgrade() -> None:
         "state = state || (SELECT CASE WHEN charged_micro_usd IS NULL THEN '' "
         "WHEN charged_micro_usd >= 50000000 THEN ' dollars' "
         "ELSE ' cent' || (charged_micro_usd / 10000) || ' dollar' || (charged_micro_usd / 1000000) END "
+        "|| CASE WHEN charged_micro_usd IS NULL THEN '' ELSE ' micro' || charged_micro_usd END "
         "FROM jobs WHERE seq = jobs_fts.rowid) "
         "WHERE rowid IN (SELECT seq FROM jobs WHERE state IN ('delivered', 'undelivered', 'failed', 'cancelled'))"
     )
@@ -76,3 +77,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
     op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)
+    op.create_index("ix_jobs_charged", "jobs", ["charged_micro_usd"], unique=False)

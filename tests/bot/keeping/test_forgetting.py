@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import LimitReached, NotAllowed, NotFound
+from bot.errors import Expired, LimitReached, NotAllowed, NotFound
 from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
 from bot.jobs.model import Delivery, Job, Relation, RenderSettings, Requester
 from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.ports import Rendering
-from tests.factories import ALICE, BOB
+from tests.factories import ALICE, BOB, a_request
 from tests.house import OPERATOR, House, a_house
 
 HALF = Money.usd("0.50")
@@ -222,3 +222,32 @@ async def test_an_erased_job_that_is_woken_stays_erased(tmp_path: Path) -> None:
         assert wait.until is None
         assert (await house.load(job)).output is None
         assert len(house.provider.paid) == 1
+
+
+@pytest.mark.parametrize("whole_person", [False, True], ids=["job", "person"])
+async def test_a_request_that_is_delivered_once_more_orders_nothing(tmp_path: Path, whole_person: bool) -> None:
+    """Platforms deliver events again, also after the job was deleted: it is not made a second time."""
+    async with a_house(tmp_path) as house:
+        request = a_request(prompt=SECRET_WORDS)
+        job, _ = await house.app.service.front_desk.accept(request)
+        job = await house.run(job)
+        press = {"request_key": "press-2"}
+        lineage, presser = house.app.service.lineage, Presser(person=ALICE.person)
+        await lineage.descend(job, Relation.AGAIN, ALICE, presser, request_key="press-1")
+        again, _ = await lineage.descend(job, Relation.AGAIN, ALICE, presser, **press)
+        again = await house.run(again)
+
+        if whole_person:
+            await forget(house)
+        else:
+            for each in (job, again):
+                await house.app.service.forgetting.delete(each, OPERATOR)
+
+        with pytest.raises(Expired, match="deleted since"):
+            await house.app.service.front_desk.accept(request)
+        with pytest.raises(Expired, match="deleted since"):
+            await house.app.stores.jobs.accept(
+                a_request(request_key="press-2", parent_id=job.id, relation=Relation.AGAIN), HALF, ()
+            )
+        assert len(house.provider.paid) == 2
+        assert ("alice" in everything_stored(house)) is not whole_person

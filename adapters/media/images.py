@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import math
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
 from adapters.media.files import open_input, written_whole
+from adapters.media.formats import FORMATS, has_too_many_scans, what_is_left_out
 from bot.errors import BadInput
 
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000
 SMALLEST_SIDE = 16
 _QUALITIES = (92, 88, 84, 80, 74, 68, 60, 50, 40)
-
-
-def _register_heif() -> None:
-    import pi_heif
-
-    pi_heif.register_heif_opener(thumbnails=False, decode_threads=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """A kind of picture we take: Pillow's name for it, the one people know, and what makes Pillow able to read it."""
-
-    pillow: str
-    title: str
-    register: Callable[[], object]
-
-
-FORMATS = (
-    Format(pillow="JPEG", title="JPEG", register=partial(importlib.import_module, "PIL.JpegImagePlugin")),
-    Format(pillow="PNG", title="PNG", register=partial(importlib.import_module, "PIL.PngImagePlugin")),
-    Format(pillow="WEBP", title="WebP", register=partial(importlib.import_module, "PIL.WebPImagePlugin")),
-    Format(pillow="HEIF", title="HEIC", register=_register_heif),
-)
-"""Everything that may come in. A further format is one more entry."""
 
 
 def prepare(*, source: str, into: str, min_side: int, max_side: int, max_bytes: int) -> dict[str, Any]:
@@ -59,9 +32,7 @@ def prepare(*, source: str, into: str, min_side: int, max_side: int, max_bytes: 
     changes: list[str] = []
     with open_input(source, "picture", MAX_BYTES) as file, _open(file) as opened:
         _check_size(*opened.size)
-        frames = getattr(opened, "n_frames", 1) if getattr(opened, "is_animated", False) else 1
-        if frames > 1 and opened.format in ("PNG", "WEBP", "GIF"):
-            changes.append(f"kept the first of {frames} frames")
+        _note_source(opened, file, changes)
         target = fit(*_upright_size(opened), min_side=min_side, max_side=max_side)
         image = _decode(opened)
     image = _upright(image, changes)
@@ -73,6 +44,17 @@ def prepare(*, source: str, into: str, min_side: int, max_side: int, max_bytes: 
     with written_whole(Path(into)) as temporary:
         temporary.write_bytes(data)
     return {"width": target[0], "height": target[1], "changes": changes}
+
+
+def _note_source(opened: Image.Image, file: BinaryIO, changes: list[str]) -> None:
+    left_out = what_is_left_out(opened, file)
+    if left_out is not None:
+        changes.append(left_out)
+    for kind in FORMATS:
+        if kind.pillow == opened.format and kind.is_converted:
+            changes.append(f"converted from {kind.title} to JPEG")
+    if opened.format == "TIFF" and _orientation(opened) in range(2, 9):
+        changes.append("turned upright")
 
 
 def fit(width: int, height: int, *, min_side: int, max_side: int) -> tuple[int, int]:
@@ -103,6 +85,8 @@ def _times(ratio: float) -> str:
 def _open(file: BinaryIO) -> Image.Image:
     for kind in FORMATS:
         kind.register()
+    if has_too_many_scans(file):
+        raise BadInput("The picture is stored in far more passes than any program makes: save it again and send that.")
     try:
         return Image.open(file, formats=[kind.pillow for kind in FORMATS])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -146,12 +130,18 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
+    # Of a TIFF Pillow turns size and pixels by itself, and forgets the tag while it decodes.
+    if image.format == "TIFF":
+        return width, height
     return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
 
 
 def _decode(image: Image.Image) -> Image.Image:
     try:
         image.load()
+        if image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
+            # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
+            return ImageChops.invert(image)
         return image.copy()
     except MemoryError:
         raise
@@ -197,9 +187,16 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     import numpy as np
 
     # Pillow clips 16-bit grey at 255 in some conversions; dividing says what is meant.
-    levels = np.asarray(image).astype(np.float32)
-    peak = 1.0 if image.mode == "F" and levels.max(initial=0.0) <= 1.0 else 65535.0
+    levels = np.nan_to_num(np.asarray(image).astype(np.float32))
+    peak = 65535.0 if image.mode.startswith("I;16") else _white_of(float(levels.max(initial=0.0)), image.mode)
     return Image.fromarray(np.clip(np.rint(levels * (255.0 / peak)), 0, 255).astype(np.uint8))
+
+
+def _white_of(highest: float, mode: str) -> float:
+    """What 32-bit numbers mean by white: no file says, but their writers keep to one of these."""
+    if mode == "F" and highest <= 1.0:
+        return 1.0
+    return next((peak for peak in (255.0, 65535.0) if highest <= peak), highest)
 
 
 def _on_white(image: Image.Image, changes: list[str]) -> Image.Image:

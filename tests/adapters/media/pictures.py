@@ -30,14 +30,62 @@ def saved(image: Image.Image, path: Path, **options: object) -> Path:
 
 def png_header_only(path: Path, width: int, height: int) -> Path:
     """A PNG that declares any size in a few bytes: its pixels are zeros that nobody should unpack."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress(b"\0" * 100_000)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    path.write_bytes(png(width, height, b"\0" * 100_000, depth=8, colour=0))
     return path
+
+
+def png(
+    width: int, height: int, rows: bytes, *extra: bytes, depth: int = 8, colour: int = 2, interlace: int = 0
+) -> bytes:
+    """A PNG of these filtered rows, with further chunks before them."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    pixels = png_chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + b"".join(extra) + pixels + png_chunk(b"IEND", b"")
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def icc_profile(*, red: tuple[float, float], green: tuple[float, float], blue: tuple[float, float], name: str) -> bytes:
+    """A monitor's profile with these primaries, white D65 and a gamma of 2.2, as cameras and phones embed them."""
+
+    def fixed(value: float) -> bytes:
+        return struct.pack(">i", round(value * 65536))
+
+    white = np.array([0.9505, 1.0, 1.089])
+    columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in (red, green, blue)]).T
+    columns = columns * np.linalg.solve(columns, white)
+    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    d50 = np.array([0.9642, 1.0, 0.8249])
+    adapted = np.linalg.inv(bradford) @ np.diag((bradford @ d50) / (bradford @ white)) @ bradford @ columns
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
+    title = name.encode("ascii") + b"\0"
+    described = b"desc" + bytes(4) + struct.pack(">I", len(title)) + title + bytes(78 + (-len(title)) % 4)
+    tags = {
+        b"desc": described,
+        b"wtpt": b"XYZ " + bytes(4) + b"".join(map(fixed, d50)),
+        **{
+            key: b"XYZ " + bytes(4) + b"".join(fixed(value) for value in adapted[:, index])
+            for index, key in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))
+        },
+        b"rTRC": curve,
+        b"gTRC": curve,
+        b"bTRC": curve,
+        b"cprt": b"text" + bytes(4) + b"none\0\0\0\0",
+    }
+    table, body, at = b"", b"", 128 + 4 + 12 * len(tags)
+    for key, data in tags.items():
+        table += key + struct.pack(">II", at + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    size = at + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp"
+    head += bytes(28) + b"".join(map(fixed, d50)) + bytes(48)
+    return head[:128] + struct.pack(">I", len(tags)) + table + body
+
+
+DISPLAY_P3 = icc_profile(red=(0.68, 0.32), green=(0.265, 0.69), blue=(0.15, 0.06), name="Display P3")
+ADOBE_RGB = icc_profile(red=(0.64, 0.33), green=(0.21, 0.71), blue=(0.15, 0.06), name="Adobe RGB (1998)")
 
 
 def as_bytes(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -46,8 +94,11 @@ def as_bytes(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def heic(image: Image.Image) -> bytes:
-    """A minimal HEIC: one HEVC key frame of x265's in the boxes that a picture file needs (ISO 23008-12)."""
+def heic(image: Image.Image, *, quarter_turns: int = 0, icc: bytes = b"", said: tuple[int, int] | None = None) -> bytes:
+    """A minimal HEIC: one HEVC key frame of x265's in the boxes that a picture file needs (ISO 23008-12).
+
+    `quarter_turns` is how often a viewer is told to turn it to the left; `said` is a size that it claims to have.
+    """
     configuration, frame = _hevc(image)
 
     def box(kind: str, *parts: bytes) -> bytes:
@@ -59,7 +110,10 @@ def heic(image: Image.Image) -> bytes:
 
     def meta(offset: int) -> bytes:
         item = full("infe", 0, struct.pack(">HH", 1, 0), b"hvc1", b"\0", version=2)
-        size = full("ispe", 0, struct.pack(">II", *image.size))
+        size = full("ispe", 0, struct.pack(">II", *(said or image.size)))
+        extra = [box("colr", b"prof", icc)] if icc else []
+        extra += [box("irot", bytes([quarter_turns]))] if quarter_turns else []
+        places = [0x81, 2, *(3 + place for place in range(len(extra)))]
         place = struct.pack(">BBHHHHII", 0x44, 0, 1, 1, 0, 1, offset, len(frame))
         return full(
             "meta",
@@ -70,8 +124,8 @@ def heic(image: Image.Image) -> bytes:
             full("iinf", 0, struct.pack(">H", 1), item),
             box(
                 "iprp",
-                box("ipco", box("hvcC", configuration), size),
-                full("ipma", 0, struct.pack(">IHBBB", 1, 1, 2, 0x81, 2)),
+                box("ipco", box("hvcC", configuration), size, *extra),
+                full("ipma", 0, struct.pack(">IHB", 1, 1, len(places)), bytes(places)),
             ),
         )
 

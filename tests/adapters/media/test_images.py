@@ -14,7 +14,7 @@ from adapters.media.images import fit, prepare
 from adapters.media.workshop import Workshop
 from bot.errors import BadInput
 from bot.ports import ImageLimits
-from tests.adapters.media.pictures import as_bytes, heic, png_header_only, saved, scene
+from tests.adapters.media.pictures import ADOBE_RGB, DISPLAY_P3, as_bytes, heic, png_header_only, saved, scene
 
 WAN = ImageLimits(min_side=360, max_side=2000, max_bytes=9_500_000)
 
@@ -34,15 +34,16 @@ def prepared(source: Path, limits: ImageLimits = WAN) -> tuple[Image.Image, list
     return image, found["changes"]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIC"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIC"])
 def test_a_fitting_picture_of_every_kind_comes_out_as_the_same_picture(tmp_path: Path, kind: str):
+    """Where the kind is one that models and browsers do not take, that is said."""
     original = scene(640, 480)
     source = tmp_path / "picture"
     source.write_bytes(heic(original) if kind == "HEIC" else as_bytes(original, kind))
 
     image, changes = prepared(source)
 
-    assert changes == []
+    assert changes == ([] if kind in {"JPEG", "PNG", "WEBP"} else [f"converted from {kind} to JPEG"])
     assert image.format == "JPEG"
     assert image.mode == "RGB"
     assert image.size == (640, 480)
@@ -169,14 +170,122 @@ def test_a_damaged_colour_profile_is_ignored(tmp_path: Path):
     assert image.size == (400, 400)
 
 
-def test_only_the_first_frame_of_an_animation_is_taken(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("profile", "colour", "expected"),
+    [
+        (DISPLAY_P3, (200, 60, 60), (219, 38, 50)),
+        (DISPLAY_P3, (128, 128, 128), (129, 129, 129)),
+        (ADOBE_RGB, (200, 60, 60), (231, 57, 56)),
+        (ADOBE_RGB, (60, 120, 200), (0, 119, 203)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIC"])
+def test_wide_colours_are_converted_in_every_kind_of_file(
+    tmp_path: Path, kind: str, profile: bytes, colour: tuple[int, ...], expected: tuple[int, ...]
+):
+    """Phones photograph in Display P3: read as sRGB their pictures are pale."""
+    image = Image.new("RGB", (400, 400), colour)
+    source = tmp_path / "picture"
+    source.write_bytes(heic(image, icc=profile) if kind == "HEIC" else as_bytes(image, kind, icc_profile=profile))
+
+    converted, changes = prepared(source)
+
+    assert "colours converted to sRGB" in changes
+    assert np.abs(np.asarray(converted, dtype=int)[200, 200] - expected).max() <= 6
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_a_phones_heic_is_upright(tmp_path: Path, quarter_turns: int):
+    """It says so in a property of its own, not in EXIF; turned once and not twice."""
+    original = scene(640, 480)
+    source = tmp_path / "picture.heic"
+    source.write_bytes(heic(original, quarter_turns=quarter_turns))
+
+    image, _ = prepared(source)
+
+    upright = np.rot90(np.asarray(original, dtype=int), quarter_turns)
+    assert np.asarray(image).shape == upright.shape
+    assert np.abs(np.asarray(image, dtype=int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_turns_other_kinds_than_jpeg_too(tmp_path: Path, kind: str, orientation: int):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = scene(480, 400)
+    source = tmp_path / "picture"
+    source.write_bytes(as_bytes(stored, kind, exif=exif))
+
+    image, _ = prepared(source)
+
+    upright = np.rot90(np.asarray(stored, dtype=int), 2 if orientation == 3 else -1)
+    assert np.abs(np.asarray(image, dtype=int) - upright).mean() < 6
+
+
+@pytest.mark.parametrize("inverted", [True, False])
+def test_cmyk_is_read_the_way_round_its_program_wrote_it(tmp_path: Path, inverted: bool):
+    """Adobe writes its inks inverted and says so in a marker."""
+    inks = Image.new("CMYK", (400, 400), (0, 255, 255, 0))
+    data = as_bytes(inks, "JPEG", quality=95)
+    marker = data.index(b"\xff\xee")
+    assert data[marker + 4 : marker + 9] == b"Adobe"
+    if not inverted:
+        length = int.from_bytes(data[marker + 2 : marker + 4], "big")
+        data = as_bytes(Image.eval(inks, lambda level: 255 - level), "JPEG", quality=95)
+        data = data[:marker] + data[marker + 2 + length :]
+    source = tmp_path / "picture.jpg"
+    source.write_bytes(data)
+
+    image, _ = prepared(source)
+
+    red, green, blue = np.asarray(image, dtype=int)[200, 200]
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+@pytest.mark.parametrize(("kind", "peak"), [("I;16", 65535), ("I", 65535), ("I", 255), ("F", 1.0), ("F", 255.0)])
+def test_deep_tiffs_become_eight_bits_by_what_they_mean_by_white(tmp_path: Path, kind: str, peak: float):
+    ramp = np.linspace(0, peak, 400)[None, :].repeat(400, axis=0)
+    dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[kind]
+
+    image, _ = prepared(saved(Image.fromarray(ramp.astype(dtype)), tmp_path / "deep.tif"))
+
+    row = np.asarray(image)[200, :, 0].astype(int)
+    assert np.abs(row - np.linspace(0, 255, 400)).max() < 6
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_only_the_first_frame_of_an_animation_is_taken(tmp_path: Path, kind: str):
     first, second = Image.new("RGB", (400, 400), "red"), Image.new("RGB", (400, 400), "blue")
 
-    image, changes = prepared(saved(first, tmp_path / "p.webp", save_all=True, append_images=[second, first]))
+    image, changes = prepared(
+        saved(first, tmp_path / "p", format=kind, save_all=True, append_images=[second, first], duration=100)
+    )
 
-    assert changes == ["kept the first of 3 frames"]
+    assert changes[0] == "kept the first of 3 frames"
     pixel = np.asarray(image)[200, 200]
     assert pixel[0] > 200 > pixel[2]
+
+
+def test_only_the_first_page_of_a_tiff_is_taken(tmp_path: Path):
+    first, second = Image.new("RGB", (400, 400), "red"), Image.new("RGB", (400, 400), "blue")
+
+    image, changes = prepared(saved(first, tmp_path / "p.tif", save_all=True, append_images=[second]))
+
+    assert changes == ["kept the first page", "converted from TIFF to JPEG"]
+    assert np.asarray(image)[200, 200][0] > 200
+
+
+def test_an_animation_without_an_end_is_not_counted_to_its_end(tmp_path: Path):
+    """Frames are stepped over, not decoded, and not for ever."""
+    source = tmp_path / "p.gif"
+    frame = b"\x2c" + bytes(4) + b"\x01\0\x01\0\0\x02\x02\x4c\x01\0"
+    source.write_bytes(as_bytes(scene(400, 400), "GIF")[:-1] + frame * 300_000)
+
+    _, changes = prepared(source)
+
+    assert changes[0] == "kept the first frame"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +357,10 @@ BAD = {
     "half a PNG": (_half("PNG"), "damaged or cut off"),
     "half a WebP": (_half("WEBP"), "damaged or cut off"),
     "half a HEIC": (_half_heic, "damaged or cut off"),
+    "half a GIF": (_half("GIF"), "damaged or cut off"),
+    "half a BMP": (_half("BMP"), "damaged or cut off"),
+    "half a TIFF": (_half("TIFF"), "send"),
+    "half an AVIF": (_half("AVIF"), "send"),
     "one pixel": (lambda path: scene(1, 1).save(path, "PNG"), "only 1x1"),
     "a thin strip": (lambda path: Image.new("RGB", (20000, 10)).save(path, "PNG"), "20000x10"),
     "900 megapixels": (lambda path: png_header_only(path, 30000, 30000), "900 megapixels"),

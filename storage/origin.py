@@ -119,8 +119,13 @@ class Origin:
         async with self._database.read() as connection:
             record = await connection.run_sync(read_record)
         mark = await asyncio.to_thread(read_mark, self._folder)
-        if mark is not None and _belong_together(record, mark) and mark.epoch < record.epoch:
+        if mark is None or not _belong_together(record, mark) or mark.epoch == record.epoch:
+            return
+        try:
             await asyncio.to_thread(write_mark, self._folder, replace(mark, epoch=record.epoch))
+        except (OSError, DataDirError) as error:
+            # An older mark recognises fewer copies, and is no reason to leave jobs undone.
+            log.warning("installation.not_remembered", why=str(error))
 
     async def held(self) -> str | None:
         """Why nothing is paid at present, until somebody resumes; `None` when all is as usual."""

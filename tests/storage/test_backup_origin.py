@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ from bot.app import App
 from bot.errors import DataDirError
 from bot.jobs.model import Job
 from bot.jobs.states import State
+from storage import origin
 from storage.archive import DATABASE
 from storage.backup import write_backup
 from storage.origin import MARK_FILE, RESTORING_FILE, Mark, Record, read_mark, why_held
@@ -196,6 +198,23 @@ async def test_dying_between_mark_and_database_holds_once_more_and_harms_nothing
     async with bench.process() as app:
         assert await is_held(app, job)
         assert await app.unequal_sums() == []
+
+
+async def test_a_disk_without_room_for_the_mark_keeps_no_engine_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older mark recognises fewer copies; jobs are done all the same."""
+    bench, data = EngineBench("embedded", tmp_path), tmp_path / "data"
+    job = await queued(bench)
+
+    def full(_folder: Path, _mark: Mark) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(origin, "write_mark", full)
+    async with bench.running() as (app, _):
+        await until(lambda: bench.delivered(app, job))
+
+    assert read_mark(data).epoch == 1
 
 
 async def test_a_place_that_a_restore_has_not_filled_is_refused(tmp_path: Path) -> None:

@@ -5,20 +5,16 @@ A check that cannot run because an earlier one failed is left out: one cause, on
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.doctor import backups, providers
+from bot.doctor import backups, keeping, providers
 from bot.doctor.finding import Finding
 from bot.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.settings import Settings
-
-LOW_DISK_BYTES = 1_000_000_000
 
 
 async def examine() -> list[Finding]:
@@ -41,11 +37,12 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with open_app(settings) as app:
             yield Finding(id="data_dir", status="ok", what=f"{app.data_dir} can be written")
-            yield _disk(app.data_dir)
+            yield keeping.disk(app)
             for finding in (await _database(app), _engine(app), await _ledger(app)):
                 yield finding
             async for finding in backups.examine(app):
                 yield finding
+            yield await keeping.sweep(app)
             for name in app.desk.providers:
                 async for finding in providers.examine(app, name):
                     yield finding
@@ -56,15 +53,6 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
         fix = "Do what the line above says."
         why = "Reelbot does not start like this."
         yield Finding(id=error.code, status="fail", what=str(error), why=why, fix=fix)
-
-
-def _disk(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
-    what = f"{free / 1e9:.1f} GB are free for clips"
-    if free >= LOW_DISK_BYTES:
-        return Finding(id="disk", status="ok", what=what)
-    why = "A full disk stops new jobs; those under way wait."
-    return Finding(id="disk", status="warn", what=what, why=why, fix="Free some space, or move REELBOT_DATA_DIR.")
 
 
 async def _database(app: App) -> Finding:

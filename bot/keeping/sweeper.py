@@ -80,6 +80,15 @@ class Sweeper:
         await self._retention.remember(notes)
         return trust
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is kept for a limited time."""
+        return any(True for _ in self._periods.limited())
+
+    async def standing(self) -> tuple[datetime | None, ClockTrust]:
+        """When things were last deleted by their age, and whether the clock is believed."""
+        return _moment(await self._retention.remembered(_SWEPT)), await self._trust()
+
     async def is_due(self) -> bool:
         """Whether the last run is a day ago."""
         swept = _moment(await self._retention.remembered(_SWEPT))

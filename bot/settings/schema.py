@@ -132,15 +132,15 @@ class PollSettings(Section):
 class RetentionSettings(Section):
     """How long things are kept; 0 is for ever."""
 
-    inputs_days: int = Field(90, ge=0, description="Days a picture is kept after its last use.")
-    clips_days: int = Field(90, ge=0, description="Days a clip is kept.")
-    prompts_days: int = Field(365, ge=0, description="Days a prompt is kept.")
+    inputs_days: int = Field(90, ge=0, le=36_500, description="Days a picture or sound is kept after its last use.")
+    clips_days: int = Field(90, ge=0, le=36_500, description="Days a clip is kept after its last use.")
+    prompts_days: int = Field(365, ge=0, le=36_500, description="Days the words of a job are kept.")
 
 
 class DiskSettings(Section):
     """The disk the data lies on."""
 
-    min_free_mb: int = Field(500, ge=0, description="New jobs wait while less than this is free, in MB.")
+    min_free_mb: int = Field(500, ge=0, description="While less than this is free, in MB, no new jobs are taken.")
 
 
 class BackupSettings(Section):

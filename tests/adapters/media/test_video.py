@@ -13,6 +13,7 @@ from PIL import Image
 from adapters.media.workshop import Workshop
 from bot.errors import BadInput
 from bot.ports import ClipFacts
+from tests.adapters.media.films import film
 from tests.adapters.media.pictures import saved, scene
 
 
@@ -41,6 +42,12 @@ async def test_a_clip_is_measured(tmp_path: Path, sound: bool):
     facts = await Workshop().probe(clip(tmp_path / "clip.mp4", seconds=2, sound=sound))
 
     assert facts == ClipFacts(width=160, height=120, duration_s=2.0, codec="h264", has_audio=sound)
+
+
+async def test_a_probe_says_how_fast_it_is_and_where_its_index_stands(tmp_path: Path):
+    facts = await Workshop().probe(film(tmp_path / "clip.mp4", range(30), fps=30, faststart=False))
+
+    assert (facts.fps, facts.faststart, facts.duration_s) == (30.0, False, 1.0)
 
 
 async def test_a_poster_is_the_first_frame(tmp_path: Path):

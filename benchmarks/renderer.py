@@ -313,7 +313,11 @@ def main() -> None:
     for found in results:
         for side in found.sides:
             runs = " ".join(f"{seconds:.2f}" for seconds in side.cpu_s)
-            looks = (f"{side.jitter_px:11.4f}{side.sharpness:8.3f}{side.breathing:11.3f}") if side.jitter_px else ""
+            looks = (
+                (f"{side.jitter_px:11.4f}{side.sharpness:8.3f}{side.breathing:11.3f}")
+                if side.jitter_px is not None
+                else ""
+            )
             ratio = f"{found.cpu_ratio:.2f}" if side.name == "ours" else ""
             print(f"{found.move:16}{side.name:10}{runs:>28}{side.rss_mb:>9.0f}{side.kilobytes:>8}{looks:30}{ratio:>8}")
     print("reach: ratio at most 0.60, jitter of ours at most 0.06 px")

@@ -1,7 +1,7 @@
 """Takes frames from a still picture: positions to 1/256 of a pixel, two taps in fixed point, numpy and nothing else.
 
-Each frame is resampled from planes that were band-limited to the clip's scale and then enlarged by half. Two taps on a
-plane at the clip's own scale blur at half pixels and not at whole ones, and the picture breathes; without the band
+Each frame is resampled from planes that were band-limited to the clip's scale and then enlarged. Two taps on a plane
+at the clip's own scale blur at half pixels and not at whole ones, and the picture breathes; without the band
 limit fine texture flickers. A zoom changes scale, so it changes planes on its way, in steps too small to be seen.
 """
 
@@ -16,10 +16,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image
 
-_OVERSAMPLING = 1.5
+_OVERSAMPLING = 1.75
+"""Measured at 720p: 1.5 leaves 0.79 of the gradients' energy, 1.75 0.83, 2 0.85 for a tenth more time and size."""
 _BLOCK_ROWS = 48
-_STEP = 1.04
-"""A zoom gets new planes for every 4 % that it comes closer."""
+_STEP = 1.05
+"""A zoom gets new planes for every 5 % that it comes closer."""
 
 BT709 = 1
 LIMITED_RANGE = 1
@@ -159,7 +160,7 @@ def _seen(boxes: list[Box], picture: tuple[int, int], fineness: float) -> Box:
 
 
 def _plane(band: Image.Image, picture: tuple[int, int], region: Box, fineness: float) -> Plane:
-    """Band-limit a region to `fineness` (output pixels per picture pixel), then enlarge it to half more than that.
+    """Band-limit a region to `fineness` (output pixels per picture pixel), then enlarge it for the two taps.
 
     A picture that is coarser than the clip is enlarged too: straight from its pixels, two taps would draw diamonds.
     """

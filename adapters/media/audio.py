@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from adapters.media.files import open_input, written_whole
+from adapters.media.mp4 import sound_stream_of
 from adapters.media.sound import FADE_S, RATE
 from bot.errors import BadInput
 
@@ -80,10 +81,8 @@ def _decoded(data: bytes, rates: tuple[int, ...]) -> tuple[Samples, int, float]:
     try:
         # From memory and with the format named: nothing in the file can make the decoder open anything else.
         with av.open(io.BytesIO(memoryview(data)[begin:]), "r", format=kind) as container:
-            if not container.streams.audio:
-                raise BadInput(_NO_SOUND)
-            stream = container.streams.audio[0]
-            if not stream.codec_context.name.startswith(("pcm_", "adpcm_", "mp3")):
+            stream = sound_stream_of(container)
+            if stream is None or not stream.codec_context.name.startswith(("pcm_", "adpcm_", "mp3")):
                 raise BadInput(_NO_SOUND)
             stream.codec_context.thread_count = 1
             rate = stream.rate if stream.rate in rates else rates[-1]

@@ -11,7 +11,7 @@ from PIL import Image
 from adapters.media.audio import samples_of
 from adapters.media.colours import to_image
 from adapters.media.files import written_whole
-from adapters.media.mp4 import CUT_OFF, frames_of, opened_clip, packets_of, written_clip
+from adapters.media.mp4 import CUT_OFF, frames_of, opened_clip, packets_of, sound_stream_of, written_clip
 from adapters.media.reel import reel_of
 from adapters.media.sound import SoundTrack, cut_or_padded
 from bot.errors import BadInput
@@ -45,13 +45,18 @@ def last_frame(*, clip: str, into: str) -> dict[str, Any]:
 def remux(*, clip: str, into: str) -> dict[str, Any]:
     """Pack pictures and sound anew, untouched: the index in front, and nothing else in the file."""
     with opened_clip(clip) as source, written_clip(Path(into)) as container:
-        kept = [source.streams.video[0], *source.streams.audio[:1]]
+        sound = sound_stream_of(source)
+        kept = [source.streams.video[0], *([sound] if sound is not None else [])]
         streams = {stream.index: container.add_stream_from_template(stream) for stream in kept}
+        pictures = 0
         for packet in source.demux(*kept):
             # The demuxer's last word, an empty packet, has no time either.
             if packet.dts is not None:
+                pictures += packet.stream_index == kept[0].index
                 packet.stream = streams[packet.stream_index]
                 container.mux(packet)
+        if not pictures:
+            raise BadInput(CUT_OFF)
     return {}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.media.clips import remux
 from adapters.media.files import remove_quietly, written_whole
-from adapters.media.mp4 import has_index_in_front, opened_clip, written_clip
+from adapters.media.mp4 import has_index_in_front, opened_clip, sound_stream_of, written_clip
 from adapters.media.reel import Reel, open_pictures, pictures_of, reel_of
 from adapters.media.sound import Samples, SoundTrack, sound_of
 from bot.errors import BadInput
@@ -85,7 +85,8 @@ def _without_encoding(source: Path, target: Path, max_bytes: int) -> str | None:
 def _packed_bytes(source: Path) -> int:
     """What the pictures and the sound alone take; files carry previews, tags and holes, too."""
     with opened_clip(source) as container:
-        kept = [container.streams.video[0], *container.streams.audio[:1]]
+        sound = sound_stream_of(container)
+        kept = [container.streams.video[0], *([sound] if sound is not None else [])]
         return sum(packet.size for packet in container.demux(*kept))
 
 

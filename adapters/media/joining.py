@@ -12,7 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from adapters.media.colours import cropped, to_yuv420
-from adapters.media.mp4 import opened_clip, packets_of, written_clip
+from adapters.media.mp4 import opened_clip, packets_of, rewind, written_clip
 from adapters.media.reel import ENCODER, Reel, encode_all, open_pictures, pictures_of, reel_of
 from adapters.media.sound import Samples, SoundTrack, faded_in, faded_out, silence, sound_of
 
@@ -119,7 +119,7 @@ class _Order:
         track = None if sound is None else SoundTrack(into, sound)
         done = 0
         for container, shift, most in ((a, self._shift_a, self._kept), (b, self._shift_b, None)):
-            container.seek(0)
+            rewind(container)
             for number, packet in enumerate(packets_of(container, container.streams.video[0])):
                 if number == most:
                     break

@@ -13,9 +13,10 @@ import av
 from av.error import FFmpegError
 
 from adapters.media.files import open_input, written_whole
-from bot.errors import NO_ROOM, BadInput
+from bot.errors import BadInput
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 4_000_000_000
 MAX_SIDE = 8192
 NOT_A_VIDEO = "This file is not a playable MP4 video."
+_OUT_OF_ORDER = "The video is damaged: its pictures are not in an order that can be played."
 CUT_OFF = "The video is damaged or cut off: its last pictures are missing."
 
 
@@ -38,10 +40,28 @@ def opened_clip(clip: Path | str) -> Iterator[InputContainer]:
         if not container.streams.video:
             raise BadInput("The file has no pictures in it, only sound: this is not a video.")
         stream = container.streams.video[0]
+        if not has_decoder(stream):
+            raise BadInput(NOT_A_VIDEO)
         if not (0 < stream.width <= MAX_SIDE and 0 < stream.height <= MAX_SIDE):
             raise BadInput(f"The video is {stream.width}x{stream.height} pixels, more than Reelbot can read.")
         stream.codec_context.thread_count = 1
         yield container
+
+
+def has_decoder(stream: VideoStream | AudioStream) -> bool:
+    """Whether FFmpeg knows what the stream holds. PyAV's types promise a context; a file may disappoint them."""
+    return getattr(stream, "codec_context", None) is not None
+
+
+def sound_stream_of(container: InputContainer) -> AudioStream | None:
+    """The first sound track that can be decoded."""
+    return next((stream for stream in container.streams.audio if has_decoder(stream)), None)
+
+
+def rewind(container: InputContainer) -> None:
+    """Go back to the first packet."""
+    with _reading(CUT_OFF):
+        container.seek(0)
 
 
 def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -85,9 +105,14 @@ def written_clip(into: Path) -> Iterator[OutputContainer]:
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
                 yield container
             _check_complete(temporary)
-        except OSError as error:
-            # FFmpeg's errors are OSErrors by their number; the file name in them is a temporary one of no use to anybody.
-            raise OSError(error.errno, os.strerror(error.errno)) if error.errno in NO_ROOM else error from error
+        except MemoryError:
+            raise
+        except FFmpegError as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The file name that FFmpeg's error carries is a temporary one, of no use to anybody.
+                raise OSError(error.errno, os.strerror(error.errno)) from error
+            # What an encoder of ours made is always taken; packets that were copied may stand in an order that is not.
+            raise BadInput(_OUT_OF_ORDER) from error
 
 
 def _boxes(path: Path) -> list[bytes]:

@@ -44,7 +44,6 @@ class Reel:
     """Every picture is shown equally long, so that pictures here are frames there."""
     look: Look
     matrix: Colorspace
-    has_sound: bool
 
     @property
     def seconds(self) -> Fraction:
@@ -89,7 +88,6 @@ def reel_of(clip: Path) -> Reel:
             is_steady=is_steady,
             look=look_of(codec),
             matrix=matrix_of(codec.colorspace, stream.height),
-            has_sound=bool(container.streams.audio),
         )
 
 

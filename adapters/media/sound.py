@@ -13,7 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from adapters.media.mp4 import opened_clip
+from adapters.media.mp4 import opened_clip, sound_stream_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -42,9 +42,9 @@ def sound_of(clip: Path, begin: Fraction, seconds: Fraction) -> Samples | None:
     `None` when the clip has no sound track. A sound that breaks off is heard until there.
     """
     with opened_clip(clip) as container:
-        if not container.streams.audio:
+        stream = sound_stream_of(container)
+        if stream is None:
             return None
-        stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         heard = silence(seconds)
         at = 0

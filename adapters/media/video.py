@@ -9,7 +9,7 @@ import av
 
 from adapters.media.colours import to_image
 from adapters.media.files import written_whole
-from adapters.media.mp4 import CUT_OFF, frames_of, has_index_in_front, opened_clip, packets_of
+from adapters.media.mp4 import CUT_OFF, frames_of, has_index_in_front, opened_clip, packets_of, rewind, sound_stream_of
 from bot.errors import BadInput
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def probe(*, clip: str) -> dict[str, Any]:
         stream = container.streams.video[0]
         frame = _first_frame(container)
         expected, base = stream.frames, stream.time_base
-        container.seek(0)
+        rewind(container)
         count, is_last_corrupt = 0, True
         for packet in packets_of(container, stream):
             count, is_last_corrupt = count + 1, packet.is_corrupt
@@ -43,7 +43,7 @@ def probe(*, clip: str) -> dict[str, Any]:
             "height": frame.height,
             "duration_s": duration_s,
             "codec": stream.codec_context.name,
-            "has_audio": bool(container.streams.audio),
+            "has_audio": sound_stream_of(container) is not None,
             "fps": float(stream.average_rate or count / duration_s),
             "faststart": has_index_in_front(Path(clip)),
         }

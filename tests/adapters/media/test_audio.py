@@ -182,6 +182,12 @@ def _other_codec(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _unknown_codec(path: Path) -> None:
+    data = bytearray(wav(tone(440, 4.0)))
+    data[20:22] = struct.pack("<H", 0x9999)
+    path.write_bytes(data)
+
+
 def _one_a_second(path: Path) -> None:
     data = bytearray(wav(tone(440, 4.0)))
     data[24:28] = struct.pack("<I", 1)
@@ -201,6 +207,7 @@ BAD = {
     "a video named .mp3": (_film, "send a WAV or MP3"),
     "another kind of sound": (_flac, "send a WAV or MP3"),
     "a WAV of something else": (_other_codec, "send"),
+    "a WAV of nobody knows what": (_unknown_codec, "send a WAV or MP3"),
     "one sample a second": (_one_a_second, "damaged"),
     "only a WAV's head": (lambda path: path.write_bytes(wav(tone(440, 1.0))[:44]), "no sound"),
     "half a WAV's head": (lambda path: path.write_bytes(wav(tone(440, 1.0))[:30]), "damaged"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import resource
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from adapters.media.clips import contact_sheet, last_frame, mux_audio, remux
+from adapters.media.worker import OPERATIONS as OPERATION_NAMES
 from adapters.media.workshop import Workshop
 from bot.errors import NO_ROOM, BadInput, DiskFull
 from tests.adapters.media.films import encoded, film, moments_in, picture, pitch_at, sound_in, tone, wav
@@ -140,6 +142,52 @@ def packets(path: Path) -> dict[str, list[bytes]]:
             if packet.size:
                 found[packet.stream.type].append(bytes(packet))
         return found
+
+
+# --- clips that are none ------------------------------------------------------------------------------------------
+
+OPERATIONS = ("poster", "last_frame", "contact_sheet", "remux", "loop")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("problem", ["no pictures", "unknown codec", "a page", "a picture", "a playlist", "missing"])
+def test_what_cannot_be_read_is_refused_in_one_sentence_whoever_asks(tmp_path: Path, operation: str, problem: str):
+    clip, out = film(tmp_path / "clip.mp4", range(8)), tmp_path / "out"
+    out.mkdir()
+    data = clip.read_bytes()
+    match problem:
+        case "no pictures":
+            clip.write_bytes(data[: data.index(b"mdat") + 4])
+        case "unknown codec":
+            clip.write_bytes(data.replace(b"avc1", b"zzzz"))
+        case "a page":
+            clip.write_text("<!doctype html>")
+        case "a picture":
+            Image.new("RGB", (64, 64)).save(clip, "PNG")
+        case "a playlist":
+            clip.write_text(f"#EXTM3U\n#EXTINF:1,\n{film(tmp_path / 'other.mp4')}\n#EXT-X-ENDLIST\n")
+        case _:
+            clip.unlink()
+    module, function = OPERATION_NAMES[operation]
+
+    with pytest.raises(BadInput) as caught:
+        getattr(importlib.import_module(module), function)(clip=str(clip), into=str(out / "out"))
+
+    assert str(caught.value).endswith(".")
+    assert str(tmp_path) not in str(caught.value)
+    assert list(out.iterdir()) == []
+
+
+async def test_a_sound_that_nobody_can_decode_is_none(tmp_path: Path):
+    """The pictures are good: they are kept, and nothing is said of a sound."""
+    clip = film(tmp_path / "clip.mp4", range(24), pitch=440)
+    clip.write_bytes(clip.read_bytes().replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz"))
+
+    facts = await Workshop().probe(clip)
+    remux(clip=str(clip), into=str(tmp_path / "out.mp4"))
+
+    assert not facts.has_audio
+    assert set(packets(tmp_path / "out.mp4")) == {"video"}
 
 
 # --- a sheet of pictures ------------------------------------------------------------------------------------------

@@ -35,7 +35,6 @@ from bot.ids import JobId
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.lineage import Lineage
-from bot.jobs.model import Job
 from bot.keeping.files import Files
 from bot.keeping.forgetting import Forgetting
 from bot.keeping.housekeeper import keep_house, keeping_chores
@@ -114,15 +113,6 @@ class Switchboard:
         """Wake a job here, or leave it to the process that runs the engine."""
         if self.engine is not None:
             await self.engine.wake(job_id)
-
-
-class _Board(CardBoard):
-    """Cards of jobs that came with a restored database are the original's: they are not touched."""
-
-    def changed(self, job: Job) -> None:
-        """Draw it soon, unless it is kept back."""
-        if not job.held_back:
-            super().changed(job)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,7 +338,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         person_concurrent=settings.limits.user_concurrent,
         webhook_url=lambda provider, token: f"{public_url}/webhooks/{provider}/{token}" if public_url else None,
     )
-    board = _Board(desk)
+    board = CardBoard(desk)
     switchboard = Switchboard()
     default = settings.default_provider or next(iter(providers))
     front_desk = FrontDesk(

@@ -68,6 +68,8 @@ class Database:
                 # Moving the log into the file costs whoever commits just then: four times as rarely as by default.
                 "wal_autocheckpoint = 4000",
                 "cache_size = -16000",
+                # What is deleted or replaced is overwritten wherever that costs no further page: erased means erased.
+                "secure_delete = FAST",
             ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
@@ -197,10 +199,15 @@ def new_row_id(inserted: sa.CursorResult[Any]) -> int:
 
 def corruption_sentence(path: Path) -> str:
     """What to tell an operator whose database is damaged: the newest backup by name, or that there is none."""
-    backups = sorted(path.parent.glob(f"backups/{path.stem}*.db"), key=lambda file: file.stat().st_mtime)
-    advice = (
-        f"Stop Reelbot, move the damaged file away and put the newest backup in its place: {backups[-1]}."
-        if backups
-        else f"There is no backup beside it ({path.parent / 'backups'} is empty); restore one of your own."
-    )
+    kinds = (f"{path.stem}*.db", f"{path.stem}-backup-*.tar")
+    found = [file for kind in kinds for file in (path.parent / "backups").glob(kind)]
+    newest = max(found, key=lambda file: file.stat().st_mtime, default=None)
+    if newest is None:
+        advice = f"There is no backup beside it ({path.parent / 'backups'} is empty); restore one of your own."
+    elif newest.suffix == ".tar":
+        advice = (
+            f"Stop Reelbot, move the data directory away, and run `reelbot restore` with the newest backup: {newest}."
+        )
+    else:
+        advice = f"Stop Reelbot, move the damaged file away and put the newest backup in its place: {newest}."
     return f"The database {path} is damaged and was not touched. {advice}"

@@ -60,7 +60,7 @@ def hold_everything(connection: sa.Connection, jobs: Jobs, *, epoch: int, now: d
     for job in _those_that_end(connection):
         move = _end(connection, job)
         # Not `Jobs.move`, which commits by itself: all of them, the mark and the pause are one transaction.
-        if jobs._move(connection, move) is None:  # noqa: SLF001
+        if jobs.move_within(connection, move) is None:
             raise RuntimeError(f"job {job.id} moved inside our own transaction")
         ended[move.to] += 1
     _pause_everything(connection, now, why)

@@ -114,12 +114,13 @@ class Jobs:
         Raises `LimitReached` when a hold has no room: then nothing was written.
         """
         async with self._database.write(f"{move.job.state}→{move.to}") as connection:
-            moved = await connection.run_sync(self._move, move)
+            moved = await connection.run_sync(self.move_within, move)
         if moved is None:
             raise Fenced(f"job {move.job.id} was moved by somebody else")
         return job_from_row(moved)
 
-    def _move(self, connection: sa.Connection, move: Move) -> sa.RowMapping | dict[str, Any] | None:
+    def move_within(self, connection: sa.Connection, move: Move) -> sa.RowMapping | dict[str, Any] | None:
+        """The same inside the caller's write transaction; `None` when only the facts were written."""
         job, now = move.job, self._clock.now()
         if move.attempt is not None:
             write_attempt_fact(connection, move.attempt, now)

@@ -54,7 +54,8 @@ class CardBoard:
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
-        if job.requester.platform not in self._shown_on:
+        if job.held_back or job.requester.platform not in self._shown_on:
+            # Cards of jobs that came with a restored database are the original's: they are not touched.
             return
         self._latest[job.id] = job
         if job.id not in self._drawing:

@@ -46,7 +46,7 @@ def price_line(job: Job) -> str:
 def resting_line(health: Health) -> str:
     """Why jobs wait in line at a provider that takes none now; empty when it does."""
     if health.paused:
-        return f"{health.provider} is paused by an operator; what waits is kept."
+        return f"{health.provider} is paused; what waits is kept."
     if health.open_until is None:
         return ""
     return f"{health.provider} is not taking orders; trying again at {health.open_until:%H:%M} UTC."

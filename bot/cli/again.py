@@ -39,7 +39,7 @@ async def again(
     Parameters
     ----------
     id
-        The job's id, or its first eight characters.
+        The job's id, or its first characters (eight at least).
     relation
         again, edit, extend, loop or frame.
     prompt

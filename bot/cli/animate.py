@@ -201,13 +201,40 @@ async def _go_on(draft: Job, wish: _Wish, *, asked: bool, as_json: bool) -> bool
 
 @asynccontextmanager
 async def engine_here(app: App) -> AsyncIterator[None]:
-    """An engine of our own where nobody runs one; otherwise the running one hears of the job within a second."""
+    """An engine of our own whenever nobody else runs one: also when the other, an `animate` say, ends before we do."""
+    ready, done = asyncio.Event(), asyncio.Event()
+    standing_in = asyncio.create_task(_stand_in(app, ready, done))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({waiting, standing_in}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if standing_in.done():
+        standing_in.result()
+    try:
+        yield
+    finally:
+        done.set()
+        await standing_in
+
+
+async def _stand_in(app: App, ready: asyncio.Event, done: asyncio.Event) -> None:
+    """Run the engine as long as nobody else does. A running one hears of our job within a second."""
     from bot.errors import AlreadyRunning
 
-    async with contextlib.AsyncExitStack() as stack:
+    while not done.is_set():
         with contextlib.suppress(AlreadyRunning):
-            await stack.enter_async_context(app.run_engine("animate"))
-        yield
+            async with app.run_engine("animate"):
+                ready.set()
+                # It ends by itself when a `run` asks for it.
+                while not done.is_set() and app.switchboard.engine is not None:
+                    await _pause(done)
+        ready.set()
+        await _pause(done)
+
+
+async def _pause(done: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_EVERY_S):
+            await done.wait()
 
 
 async def follow(app: App, job: Job, *, ask: bool) -> Job:

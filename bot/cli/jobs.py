@@ -21,7 +21,7 @@ async def job(id: str, *, json: Flag = False) -> int:  # noqa: A002 - the public
     Parameters
     ----------
     id
-        The job's id, or its first eight characters.
+        The job's id, or its first characters (eight at least).
     json
         Print it as JSON.
     """
@@ -130,7 +130,7 @@ async def cancel(id: str, *, json: Flag = False) -> int:  # noqa: A002 - the pub
     Parameters
     ----------
     id
-        The job's id, or its first eight characters.
+        The job's id, or its first characters (eight at least).
     json
         Print the job as JSON.
     """
@@ -154,7 +154,7 @@ async def resolve(
     Parameters
     ----------
     id
-        The job's id, or its first eight characters.
+        The job's id, or its first characters (eight at least).
     decision
         `lost`: the provider never took it, the money is given back. `submitted`: it did.
     provider_job_id

@@ -24,7 +24,7 @@ async def delete(id: str, *, yes: Flag = False, json: Flag = False) -> int:  # n
     Parameters
     ----------
     id
-        The job's id, or its first eight characters.
+        The job's id, or its first characters (eight at least).
     yes
         Really.
     json

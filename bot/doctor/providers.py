@@ -23,7 +23,8 @@ async def examine(app: App, name: str) -> AsyncIterator[Finding]:
     """Every check of one provider; those behind a refused key are left out."""
     health, provider, key = await app.stores.health.load(name), app.desk.providers[name], f"provider.{name}"
     if health.paused:
-        fix = f"`reelbot resume {name}` when you are ready."
+        one = "" if await app.origin.held() is not None else f" {name}"
+        fix = f"`reelbot resume{one}` when you are ready."
         yield Finding(id=key, status="warn", what=f"{name} is paused", why=WAITING, fix=fix)
         return
     if health.open_until is not None:

@@ -42,6 +42,8 @@ class Actions:
         candidates = await self._stores.jobs.find(job_id) if len(job_id) >= 8 else []
         if len(candidates) == 1 and candidates[0].erased_at is None:
             return candidates[0]
+        if len(candidates) > 1:
+            raise NotFound(f"More than one job begins with {job_id}; write more of its id.")
         raise NotFound(f"There is no job {job_id}; `reelbot history` lists them.")
 
     async def cancel(self, job_id: JobId, presser: Presser) -> Job:

@@ -25,6 +25,7 @@ ENCODER = {"preset": "veryfast", "crf": "17", "x264-params": "threads=1:lookahea
 """For clips that are made anew: as good as one sees. One thread: more would save no time that is ours."""
 LONGEST_S = 600
 _FASTEST = 120
+_FINEST = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,9 @@ def _rate(stream: VideoStream, base: Fraction, steps: set[int], last_duration: i
     elif not steps and last_duration > 0:
         rate = 1 / (last_duration * base)
     else:
-        rate = stream.average_rate or stream.guessed_rate or Fraction(24)
+        # The grid that all times lie on, so that no picture of an unsteady clip is lost; unless it is a needless fine one.
+        grid, average = stream.base_rate, stream.average_rate
+        rate = grid if grid and grid <= _FINEST else average or Fraction(24)
     return min(max(Fraction(rate).limit_denominator(1001), Fraction(1)), Fraction(_FASTEST))
 
 

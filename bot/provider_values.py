@@ -50,7 +50,7 @@ class Model:
     made_from: str = "image"
     """What it takes: `image`, or `clip` for what is only made from a finished clip and offered under one."""
     kind: str = "generated scene"
-    """What the clip truly is, said on the card: `generated scene` or `camera move over the picture`."""
+    """What the clip truly is, said on the card: `generated scene`, `camera move over the picture` or `loop of the finished clip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.emulators.processes import VendorProcess, base_url, vendor_emulator
-from tests.journeys.running import server
+from tests.journeys.running import document, reelbot, server
 
 VENDORS = ("wavespeed", "eachlabs")
 TOKEN = "a-token-of-this-test-only"
@@ -29,12 +30,17 @@ class Account:
         self._picture = picture
         self._http = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
 
-    def ask(self, prompt: str, **fields: str) -> dict[str, Any]:
+    def ask(self, prompt: str, *, sound: Path | None = None, **fields: str) -> dict[str, Any]:
         """Order a clip."""
-        with self._picture.open("rb") as image:
-            answer = self._http.post(
-                "/api/v1/jobs", data={"prompt": prompt, "confirm": "true"} | fields, files={"image": image}
-            )
+        files = {"image": self._picture.read_bytes()} | ({"audio": sound.read_bytes()} if sound else {})
+        answer = self._http.post("/api/v1/jobs", data={"prompt": prompt, "confirm": "true"} | fields, files=files)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    def extend(self, job_id: str, prompt: str) -> dict[str, Any]:
+        """Go on from its last frame."""
+        body = {"relation": "extend", "prompt": prompt, "confirm": True}
+        answer = self._http.post(f"/api/v1/jobs/{job_id}/again", json=body)
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
@@ -190,3 +196,48 @@ def test_inputs_can_be_read_from_our_own_address(tmp_path: Path, vendor: str) ->
         assert bill["input_url"].startswith(f"{PUBLIC}/media/")
         assert here.service.events("hosted") == []
         assert here.service.events("fetched-input")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_sound_goes_along_and_an_extension_is_a_second_order_joined_to_the_first(tmp_path: Path, vendor: str) -> None:
+    """The sound is cut to the clip and hosted like the picture; the part is paid, the whole is delivered."""
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(bytes(4 * 44_100 * 8))
+    with account(tmp_path, vendor) as here:
+        asked = here.ask("the sea begins to move", sound=sound)
+        first = here.wait(asked["id"], "delivered")
+        again = here.extend(first["id"], "and then it rains")
+        extended = here.wait(again["id"], "delivered")
+        bills = here.bills()
+
+    assert [bool(bill["audio_url"]) for bill in bills] == [True, False]
+    assert any(said.startswith("Sound: cut from 8.0 s to 5.0 s") for said in first["adjustments"])
+    assert (extended["parent_id"], extended["relation"]) == (first["id"], "extend")
+    assert extended["price"]["charged_usd"] == first["price"]["charged_usd"]
+    assert extended["output"]["part"] is not None
+    whole, part = extended["output"]["duration_s"], first["output"]["duration_s"]
+    assert part < whole < 2 * part + 0.1
+
+
+def test_a_draft_is_shown_before_anything_is_paid(tmp_path: Path) -> None:
+    """Free, of the same framing and length; without a yes it ends there, with one the scene is ordered once."""
+    Image.effect_mandelbrot((640, 480), (-2, -1.4, 1, 1.4), 60).convert("RGB").save(tmp_path / "a.png")
+    with vendor_emulator(tmp_path, "wavespeed", check_media=True) as service:
+        env = {"REELBOT_WAVESPEED__API_KEY": "test-key", "REELBOT_WAVESPEED__BASE_URL": service.url}
+        words = ("animate", "a.png", "the sea begins to move --720p --camera orbit", "--draft", "--json")
+
+        draft = reelbot(tmp_path, *words, env=env)
+        unpaid = service.events("accepted")
+        done = reelbot(tmp_path, *words, "--yes", env=env)
+        paid = service.events("accepted")
+
+    shown, made = document(draft), document(done)
+    assert (draft.returncode, shown["provider"], shown["price"]["charged_usd"], unpaid) == (0, "local", "0.00", [])
+    assert (shown["output"]["width"], shown["output"]["height"], shown["settings"]["camera"]) == (960, 720, "orbit")
+    assert "Nothing is paid yet" in draft.stderr
+    assert (done.returncode, made["provider"], made["state"], len(paid)) == (0, "wavespeed", "delivered", 1)
+    assert "This is a draft" in done.stderr

@@ -48,7 +48,7 @@ def job_as_json(
             "sha256": clip.asset_id,
             "url": video_url,
             "path": video_path,
-            "part": {"sha256": clip.part_id} if clip.part_id else None,
+            "part": {"sha256": clip.part_id, "url": f"/api/v1/jobs/{job.id}/part"} if clip.part_id else None,
         }
     requester = job.requester
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import time
 import wave
@@ -43,6 +44,10 @@ class Account:
         answer = self._http.post(f"/api/v1/jobs/{job_id}/again", json=body)
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
+
+    def download(self, address: str) -> httpx.Response:
+        """A file of the API."""
+        return self._http.get(address)
 
     def job(self, job_id: str) -> dict[str, Any]:
         """As it stands."""
@@ -213,12 +218,15 @@ def test_a_sound_goes_along_and_an_extension_is_a_second_order_joined_to_the_fir
         again = here.extend(first["id"], "and then it rains")
         extended = here.wait(again["id"], "delivered")
         bills = here.bills()
+        part_file = here.download(extended["output"]["part"]["url"])
+        no_part = here.download(first["output"]["url"].replace("video", "part"))
 
+    assert (part_file.status_code, part_file.content[4:8], no_part.status_code) == (200, b"ftyp", 404)
+    assert hashlib.sha256(part_file.content).hexdigest() == extended["output"]["part"]["sha256"]
     assert [bool(bill["audio_url"]) for bill in bills] == [True, False]
     assert any(said.startswith("Sound: cut from 8.0 s to 5.0 s") for said in first["adjustments"])
     assert (extended["parent_id"], extended["relation"]) == (first["id"], "extend")
     assert extended["price"]["charged_usd"] == first["price"]["charged_usd"]
-    assert extended["output"]["part"] is not None
     whole, part = extended["output"]["duration_s"], first["output"]["duration_s"]
     assert part < whole < 2 * part + 0.1
 

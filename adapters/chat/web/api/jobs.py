@@ -15,7 +15,7 @@ from adapters.chat.web.problems import problem
 from bot.errors import Expired, NotFound
 from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
-from bot.jobs.model import Job, JobRequest, Relation, Requester
+from bot.jobs.model import Clip, Job, JobRequest, Relation, Requester
 from bot.jobs.options import combine
 from bot.jobs.search import Search, as_csv, read_search
 from bot.jobs.states import State
@@ -141,19 +141,17 @@ def routes(service: Service) -> APIRouter:
     async def video(job_id: str, request: Request) -> Response:
         """The clip, with ranges."""
         job = await _job(service, job_id)
-        if job.clip_deleted_at is not None:
-            raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
-        if job.output is None:
-            raise NotFound("This job has no clip (yet).")
-        name = f'inline; filename="{job.id}.mp4"'
-        headers = {"Content-Disposition": name, "X-Content-Type-Options": "nosniff", "Cache-Control": "private"}
-        path = await service.media.local_path(job.output.asset_id)
-        if path is not None:
-            return FileResponse(path, media_type="video/mp4", headers=headers)
-        if "range" in request.headers:
-            return problem(416, "bad_request", "Ranges are not served from this media store.")
-        body = service.media.read(job.output.asset_id, start=0, end=job.output.size_bytes)
-        return StreamingResponse(body, media_type="video/mp4", headers=headers)
+        clip = _clip(job)
+        return await _send(service, clip.asset_id, f"{job.id}.mp4", request)
+
+    @router.get("/{job_id}/part", response_class=FileResponse)
+    async def part(job_id: str, request: Request) -> Response:
+        """Of an extended clip, the new part by itself, with ranges."""
+        job = await _job(service, job_id)
+        clip = _clip(job)
+        if clip.part_id is None:
+            raise NotFound("This clip is no extension, and has no part.")
+        return await _send(service, clip.part_id, f"{job.id}-part.mp4", request)
 
     @router.post("/{job_id}/again", status_code=202)
     async def again(
@@ -202,6 +200,30 @@ async def _saved(upload: UploadFile, into: Path) -> Path:
         while chunk := await upload.read(CHUNK_BYTES):
             file.write(chunk)
     return into
+
+
+def _clip(job: Job) -> Clip:
+    if job.clip_deleted_at is not None:
+        raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
+    if job.output is None:
+        raise NotFound("This job has no clip (yet).")
+    return job.output
+
+
+async def _send(service: Service, asset_id: str, name: str, request: Request) -> Response:
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private",
+    }
+    path = await service.media.local_path(asset_id)
+    if path is not None:
+        return FileResponse(path, media_type="video/mp4", headers=headers)
+    if "range" in request.headers:
+        return problem(416, "bad_request", "Ranges are not served from this media store.")
+    size = await service.media.size(asset_id)
+    body = service.media.read(asset_id, start=0, end=size)
+    return StreamingResponse(body, media_type="video/mp4", headers=headers)
 
 
 async def _job(service: Service, job_id: str) -> Job:

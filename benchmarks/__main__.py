@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, machine, show
 
-NAMES = ("lifecycle", "waiting", "startup", "history", "renderer", "asking", "polls", "paid", "moving")
+NAMES = ("lifecycle", "waiting", "startup", "history", "renderer", "asking", "polls", "paid", "moving", "fitting")
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 HEAD = """\

@@ -41,6 +41,7 @@ def film(
     size: tuple[int, int] = SIZE,
     fps: int = FPS,
     pitch: float | None = None,
+    layout: str = "stereo",
     colour: tuple[int, int, int] | None = None,
     bt709: bool = True,
     x264: str = "",
@@ -63,7 +64,7 @@ def film(
         sound = None
         if pitch is not None:
             sound = container.add_stream("aac", rate=RATE)
-            sound.codec_context.layout = "stereo"
+            sound.codec_context.layout = layout
         for index, number in enumerate(numbers):
             image = picture(number, size)
             if noise:
@@ -80,9 +81,9 @@ def film(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if sound is not None:
-            samples = tone(pitch or 0, len(numbers) / fps)
+            samples = tone(pitch or 0, len(numbers) / fps, channels=1 if layout == "mono" else 2)
             for at in range(0, samples.shape[1], 1024):
-                piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + 1024]), "fltp", "stereo")
+                piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + 1024]), "fltp", layout)
                 piece.sample_rate, piece.pts, piece.time_base = RATE, at, Fraction(1, RATE)
                 container.mux(sound.encode(piece))
             container.mux(sound.encode(None))

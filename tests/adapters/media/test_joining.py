@@ -14,6 +14,7 @@ from adapters.media.joining import join
 from adapters.media.workshop import Workshop
 from bot.errors import BadInput
 from tests.adapters.media.films import (
+    RATE,
     film,
     frames,
     mean_colour,
@@ -123,6 +124,18 @@ def test_where_one_has_no_sound_it_is_silent(
 
     samples = sound_in(into)
     assert [pitch_at(samples, 0.5), pitch_at(samples, 1.5)] == expected
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+def test_a_sound_is_as_loud_as_it_was(tmp_path: Path, layout: str):
+    """One channel is heard on both sides, at its full level: FFmpeg's own way would take 3 dB off it."""
+    first = film(tmp_path / "a.mp4", range(24), pitch=440, layout=layout)
+    second = film(tmp_path / "b.mp4", range(LAST, LAST + 24), pitch=440, layout=layout)
+
+    into, _ = joined(tmp_path, first, second)
+
+    loudness = np.sqrt((sound_in(into)[:, RATE // 4 : RATE * 3 // 4] ** 2).mean(axis=1))
+    assert loudness == pytest.approx([0.33 / np.sqrt(2)] * 2, rel=0.03)
 
 
 def test_two_silent_clips_make_a_silent_one(tmp_path: Path):

@@ -1,13 +1,13 @@
 # `make` alone prints this help. `make demo` and `make test` each prepare everything they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint types docs bench crash locks image
+.PHONY: help setup dev demo test lint types docs bench crash locks image image-check
 BIN := .venv/bin
 N ?= 200
 # The demo keeps its clips in the checkout, so that it runs where the home directory cannot be written.
 DEMO_DATA_DIR ?= $(CURDIR)/reelbot-data
 
 help:  ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## make .venv so that .venv/bin/reelbot exists
 	@tools/prepare.sh runtime
@@ -40,4 +40,9 @@ locks: dev  ## compile requirements/*.txt from pyproject.toml (UPGRADE=1 moves t
 	@UPGRADE=$(UPGRADE) tools/locks.sh
 
 image:  ## build the container image reelbot:dev
-	docker build --tag reelbot:dev .
+	docker build --tag reelbot:dev \
+		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bot/__init__.py)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
+
+image-check: setup  ## replay the Dockerfile without a container engine, and use what it builds
+	@$(BIN)/python -m tools.replay_image

@@ -8,36 +8,27 @@ line says so. Only `pip install --require-hashes` may use the network, and it as
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import cache_from_source
 from pathlib import Path
 
-from tools.dockerfile import BadDockerfile, Dockerfile, Ignored, Instruction, Stage, filled, parse
-from tools.sealed import interpreter, sealed, why_not
+from tools.dockerfile import BadDockerfile, Dockerfile, Ignored, Instruction, filled, parse
+from tools.sealed import interpreter
+from tools.steps import StepFailedError, finish, moved, say, without_network
+from tools.try_image import Image, use
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_RUN = ("apt-get", "groupadd", "useradd")
 _SURROUNDINGS = re.compile(r"PIP_\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|\w+_proxy|\w+_PROXY|HOME|LANG")
-_PATH = re.compile(r"(?:^|(?<=[\s=:\"']))/(?=[A-Za-z])")
-_START_S = 60
-
-
-class StepFailedError(Exception):
-    """A step did not do what it should; says what it said."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +38,7 @@ class Replay:
     dockerfile: Dockerfile
     ignored: Ignored
     folder: Path
+    context: Path = ROOT
     environment: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
 
@@ -58,17 +50,6 @@ class Replay:
     def at(self, path: str) -> Path:
         """Where a path of the image lies here; a relative one is meant from the working directory."""
         return self.now / (Path(self.workdir) / path).relative_to("/")
-
-    def mapped(self, text: str) -> str:
-        """A command, or a value of the environment, with every absolute path moved into the stage.
-
-        Raises `StepFailedError` rather than let a command touch anything else: some of them delete.
-        """
-        moved = _PATH.sub(lambda _: f"{self.now}/", text)
-        rest = moved.replace(f"{self.now}/", "")
-        if ".." in rest or re.search(r"(?<![\w*])/", rest):
-            raise StepFailedError(f"cannot be mapped into {self.now}: {text}")
-        return moved
 
     def build(self) -> None:
         """Every stage in order; the last stays in `now`."""
@@ -97,7 +78,7 @@ class Replay:
         match step.word:
             case "ENV":
                 for name, value in step.pairs.items():
-                    self.environment[name] = filled(self.mapped(value), self.environment)
+                    self.environment[name] = filled(moved(value, self.now), self.environment)
                 say(f"ENV {step.text}", "set")
             case "WORKDIR":
                 self.workdir = step.text
@@ -118,13 +99,13 @@ class Replay:
         into, copied = self.at(target), 0
         is_folder = target.endswith("/") or len(sources) > 1
         for source in sources:
-            path = (self.folder / stage / source.lstrip("/")) if stage else ROOT / source
+            path = (self.folder / stage / source.lstrip("/")) if stage else self.context / source
             if not path.exists():
                 raise StepFailedError(f"COPY {source}: there is no such thing")
             for file in [path] if path.is_file() else sorted(path.rglob("*")):
                 if not file.is_symlink() and file.is_dir():
                     continue
-                if stage is None and self.ignored.covers(str(file.relative_to(ROOT))):
+                if stage is None and self.ignored.covers(str(file.relative_to(self.context))):
                     continue
                 place = into / file.relative_to(path) if path.is_dir() else into / file.name if is_folder else into
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -136,26 +117,19 @@ class Replay:
 
     def _run(self, command: str) -> None:
         tool, *words = shlex.split(command)
+        if re.search(r"[$`~]", command):
+            # What a shell would put there nobody has mapped.
+            raise StepFailedError(f"what this does is not plain: {command}")
         if tool in NOT_RUN:
             say(f"RUN {command}", f"NOT RUN; {_looked_at(tool, words)}")
         elif tool == "chown" and os.getuid() != 0:
             say(f"RUN {command}", "NOT RUN; only root may")
         else:
             began = time.monotonic()
-            line = ["/bin/sh", "-c", self.mapped(command)]
+            line = ["/bin/sh", "-c", moved(command, self.now)]
             barred = [] if "--require-hashes" in words else without_network()
-            _finish([*barred, *line], env=self.environment, cwd=self.at(""))
+            finish([*barred, *line], env=self.environment, cwd=self.at(""))
             say(f"RUN {command}", f"done in {time.monotonic() - began:.0f} s{', without a network' if barred else ''}")
-
-
-@cache
-def without_network() -> tuple[str, ...]:
-    """What to put before a command so that it has no network; nothing where that is not permitted."""
-    for candidate in (("unshare", "--net"), ("unshare", "--net", "--map-root-user")):
-        with contextlib.suppress(OSError):
-            if subprocess.run([*candidate, "true"], capture_output=True, check=False).returncode == 0:
-                return candidate
-    return ()
 
 
 def _looked_at(tool: str, words: Sequence[str]) -> str:
@@ -177,125 +151,10 @@ def _is_known_package(name: str) -> bool:
     return subprocess.run(["apt-cache", "show", name], capture_output=True, check=False).returncode == 0
 
 
-def _finish(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> str:
-    """Run to the end; what it printed. Raises `StepFailedError` with the last of it."""
-    done = subprocess.run(command, env=dict(env), cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip().splitlines()[-30:]
-        raise StepFailedError(f"exit code {done.returncode}\n    " + "\n    ".join(said))
-    return done.stdout.strip()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """What was built, ready to be started: with the image's environment and nothing else."""
-
-    stage: Stage
-    now: Path
-    folder: Path
-
-    def command(self, words: Sequence[str], *, more: Mapping[str, str], has_network: bool) -> tuple[list[str], Path]:
-        """A command line, and where to run it: in a sealed root as the image's user, or in place as oneself."""
-        env = {name: filled(value, {"PATH": "/usr/local/bin:/usr/bin:/bin"}) for name, value in self._plain().items()}
-        if why_not() is None:
-            (self.folder / "root").mkdir(exist_ok=True)
-            show = {str(interpreter()): interpreter(), str(self.now): self.now, "/app": self.now / "app"}
-            return sealed(
-                words, root=self.folder / "root", data=self.data, env=env | dict(more), user=self.user, show=show,
-                has_network=has_network,
-            ), self.folder  # fmt: skip
-        moved = {name: _PATH.sub(lambda _: f"{self.now}/", value) for name, value in self._plain().items()}
-        moved["PATH"] = filled(moved["PATH"], {"PATH": os.environ["PATH"]})
-        return ["env", "-i", *(f"{name}={value}" for name, value in (moved | dict(more)).items()), *words], self.data
-
-    def _plain(self) -> dict[str, str]:
-        return dict(self.stage.environment)
-
-    @property
-    def data(self) -> Path:
-        """The one directory it may write."""
-        volume = self.stage.last("VOLUME")
-        return self.now / (volume.words[0] if volume else "data").lstrip("/")
-
-    @property
-    def user(self) -> int:
-        """Whom it runs as."""
-        user = self.stage.last("USER")
-        return int(user.text.partition(":")[0]) if user else 0
-
-    def finish(self, *words: str) -> str:
-        """Run a command without a network to its end."""
-        command, cwd = self.command(words, more={}, has_network=False)
-        return _finish(command, env=os.environ, cwd=cwd)
-
-
-def use(image: Image) -> None:
-    """What a person does with an image: look at it, try it, run it, stop it."""
-    said = why_not()
-    say(
-        "as the image",
-        "in place and as oneself: " + said if said else f"root read-only, /tmp of its own, user {image.user}",
-    )
-    before = _listing(image.now / "app")
-    wanted = re.search(r'__version__ = "(.+)"', (ROOT / "bot/__init__.py").read_text())
-    version = image.finish("reelbot", "--version")
-    if wanted is None or version != wanted[1]:
-        raise StepFailedError(f"reelbot --version says {version}, bot/__init__.py something else")
-    say("reelbot --version", version)
-    say("reelbot demo --once", image.finish("reelbot", "demo", "--once").splitlines()[0])
-    say("reelbot run, the health probe, SIGTERM", _served(image))
-    if image.finish("python", "-c", "import importlib.util as it; print(it.find_spec('pip'))") != "None":
-        raise StepFailedError("pip is in the image")
-    say("no pip", "right")
-    files = _listing(image.now / "app")
-    if files != before:
-        raise StepFailedError(f"/app was written to: {sorted(set(files) ^ set(before))[:5]}")
-    bare = [each for each in files if each.endswith(".py") and cache_from_source(each) not in files]
-    if bare:
-        raise StepFailedError(f"{len(bare)} modules have no bytecode, {bare[0]} for one")
-    size = sum((image.now / "app" / each).lstat().st_size for each in files)
-    say("/app", f"{len(files)} files, {size / 1e6:.0f} MB, every module with bytecode, unchanged by the use")
-
-
-def _served(image: Image) -> str:
-    """`reelbot run` until its own health probe finds it well; then SIGTERM, and exit code 0."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = {"REELBOT_WEB__PORT": str(free.getsockname()[1])}
-    probe = image.stage.last("HEALTHCHECK")
-    assert probe is not None
-    assert probe.array is not None
-    command, cwd = image.command(["reelbot", "run"], more=port, has_network=True)
-    began = time.monotonic()
-    with subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            while True:
-                asking, _ = image.command(probe.array, more=port, has_network=True)
-                # Its own mount point: the server's is taken, in a namespace of the server's.
-                if subprocess.run(asking, cwd=cwd, capture_output=True, check=False).returncode == 0:
-                    break
-                if server.poll() is not None or time.monotonic() > began + _START_S:
-                    raise StepFailedError("it never became well")
-                time.sleep(0.2)
-            well_s = time.monotonic() - began
-            server.send_signal(signal.SIGTERM)
-            if (code := server.wait(timeout=_START_S)) != 0:
-                raise StepFailedError(f"exit code {code} after SIGTERM")
-        finally:
-            server.kill()
-    return f"well after {well_s:.1f} s, ended with 0"
-
-
-def _listing(folder: Path) -> dict[str, tuple[int, int]]:
-    return {
-        str(each.relative_to(folder)): (each.lstat().st_size, each.lstat().st_mtime_ns)
-        for each in folder.rglob("*")
-        if each.is_symlink() or not each.is_dir()
-    }
-
-
-def say(step: str, outcome: str) -> None:
-    """One line of the report."""
-    print(f"  {step}\n      → {outcome}", flush=True)
+def _version() -> str:
+    """Of the checkout."""
+    found = re.search(r'__version__ = "(.+)"', (ROOT / "bot/__init__.py").read_text())
+    return found[1] if found else "unknown"
 
 
 def main() -> int:
@@ -308,7 +167,7 @@ def main() -> int:
         try:
             replay = Replay(dockerfile=parse((ROOT / "Dockerfile").read_text()), ignored=ignored, folder=folder)
             replay.build()
-            use(Image(stage=replay.dockerfile.final, now=replay.now, folder=folder))
+            use(Image(stage=replay.dockerfile.final, now=replay.now, folder=folder), version=_version())
         except (StepFailedError, BadDockerfile) as error:
             print(f"FAILED: {error}", file=sys.stderr)
             return 1

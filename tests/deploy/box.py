@@ -105,14 +105,14 @@ def a_box() -> Iterator[Box]:
                 os.chown(folder / each, someone_else, someone_else)
         for each in PACKAGES:
             shutil.copytree(ROOT / each, folder / "code" / each, ignore=shutil.ignore_patterns("__pycache__"))
-        folders = [folder / "code", *(each for each in (folder / "code").rglob("*") if each.is_dir())]
-        for each in folders:
-            each.chmod(0o555)
+        folders = [folder / "code", *(path for path in (folder / "code").rglob("*") if path.is_dir())]
+        for path in folders:
+            path.chmod(0o555)
         try:
             yield box
         finally:
-            for each in folders:
-                each.chmod(0o755)
+            for path in folders:
+                path.chmod(0o755)
 
 
 def _can_run_python(number: int) -> bool:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from inspect import signature
+from itertools import pairwise
+
 import pytest
 
+from adapters.chat.web.server import GRACE_S
+from adapters.engine.embedded import EmbeddedEngine
 from tests.deploy.rules import ROOT, RULES, Build
 from tools.dockerfile import BadDockerfile, Ignored, parse
 
@@ -157,3 +164,28 @@ def test_what_the_reader_does_not_know_it_refuses(text):
 def test_the_last_fitting_line_of_a_dockerignore_decides(rules, path, stays_outside):
     """Also for what lies in a folder that fits."""
     assert Ignored.parse(rules).covers(path) is stays_outside
+
+
+def test_the_page_runs_it_as_it_was_checked():
+    """The line that people copy: nothing to write on, nothing to gain, only this machine, and time to drain."""
+    page = (ROOT / "docs" / "howto" / "run-it-as-a-service.md").read_text()
+    line = page[page.index("docker run --detach") :].partition("\n```")[0].partition("\ndocker exec")[0]
+    found = shlex.split(line.replace("\\\n", " "))
+
+    given = dict(pairwise(found))
+    assert "--read-only" in found
+    assert (given["--tmpfs"], given["--cap-drop"], given["--security-opt"]) == ("/tmp", "ALL", "no-new-privileges")
+    assert given["--volume"].endswith(f":{parse(DOCKERFILE).final.environment['REELBOT_DATA_DIR']}")
+    assert given["--publish"] == "127.0.0.1:8080:8080"
+    drain_s = signature(EmbeddedEngine.run).parameters["drain_s"].default
+    assert int(given["--stop-timeout"]) >= drain_s + GRACE_S
+
+
+def test_make_image_gives_the_arguments_the_labels_ask_for():
+    """A misspelt build argument is a warning that nobody reads."""
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = makefile[makefile.index("\nimage:") :].partition("\n\n")[0]
+
+    given = re.findall(r"--build-arg (\w+)=", recipe)
+
+    assert given == [name for each in parse(DOCKERFILE).final.all("ARG") for name in each.pairs]

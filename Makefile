@@ -44,5 +44,5 @@ image:  ## build the container image reelbot:dev
 		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bot/__init__.py)" \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
-image-check: setup  ## replay the Dockerfile without a container engine, and use what it builds
-	@$(BIN)/python -m tools.replay_image
+image-check: setup  ## replay the Dockerfile without a container engine, and use what it builds (PYTHON=python3.13)
+	@$(or $(PYTHON),$(BIN)/python) -m tools.replay_image

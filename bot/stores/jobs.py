@@ -1,25 +1,17 @@
-"""The stores the product needs: what is remembered, as protocols. `storage` implements them.
-
-They stand beside `bot.ports`, which holds the protocols that people outside implement.
-"""
+"""Jobs and everything that belongs to one: attempts, evidence, wishes, deliveries, files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from bot.ids import JobId
-from bot.jobs.model import Asset, Delivery, Evidence, Job, JobEvent, JobRequest, Requester, Submission, Wish, WishKind
+from bot.jobs.model import Asset, Delivery, Evidence, Job, JobEvent, JobRequest, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
 from bot.money.amount import Money
-from bot.money.limits import Limit, Standing
 from bot.ports import Capacity, Checkpoint
-from bot.tracker.breaker import Health
-from bot.tracker.render_times import Measured, RenderKey
-from bot.workspaces import Permission, Workspace
 
 
 class JobStore(Protocol):
@@ -216,165 +208,3 @@ class AssetStore(Protocol):
     async def of_job(self, job_id: JobId) -> dict[str, Asset]:
         """A job's files by role."""
         ...
-
-
-class LedgerStore(Protocol):
-    """Money. See `storage.ledger.Ledger`."""
-
-    async def standings(self, requester: Requester) -> list[Standing]:
-        """How every scope of this person stands."""
-        ...
-
-    async def entries(self, job_id: str) -> list[Mapping[str, Any]]:
-        """Every entry of a job."""
-        ...
-
-    async def open_holds(self, job_id: str) -> Money:
-        """What is reserved for a job."""
-        ...
-
-    async def correct(self, job_id: str, amount: Money, *, by: str, reason: str) -> bool:
-        """An operator's later entry."""
-        ...
-
-
-class LimitStore(Protocol):
-    """Stored limits. See `storage.limits.Limits`."""
-
-    async def put(self, limit: Limit) -> None:
-        """Set a rule."""
-        ...
-
-    async def remove(self, scope: str) -> int:
-        """Remove a scope's rules."""
-        ...
-
-    async def stored(self) -> list[Limit]:
-        """Every stored rule."""
-        ...
-
-    def defaults(self) -> list[Limit]:
-        """The settings' figures."""
-        ...
-
-
-class HealthStore(Protocol):
-    """Pause and breaker. See `storage.provider_health.ProviderHealth`."""
-
-    async def load(self, provider: str) -> Health:
-        """How a provider fares."""
-        ...
-
-    async def change(self, provider: str, change: Callable[[Health], Health]) -> None:
-        """Apply a pure change."""
-        ...
-
-    async def pause(self, provider: str, by: str) -> None:
-        """No new creates."""
-        ...
-
-    async def resume(self, provider: str) -> None:
-        """Creates again."""
-        ...
-
-    async def paused(self) -> list[str]:
-        """Paused providers."""
-        ...
-
-
-class RenderTimeStore(Protocol):
-    """How long renders took. See `storage.render_times.RenderTimes`."""
-
-    async def add(self, provider: str, model: str, duration_s: int, resolution: str, seconds: float) -> None:
-        """Remember one."""
-        ...
-
-    async def of(self, provider: str, model: str, duration_s: int, resolution: str) -> Measured:
-        """What was measured; costs no question to the database in most cases."""
-        ...
-
-    async def all(self) -> Mapping[RenderKey, Measured]:
-        """Everything measured."""
-        ...
-
-
-class HistoryPage(Protocol):
-    """A page of jobs."""
-
-    @property
-    def jobs(self) -> list[Job]:
-        """Newest first."""
-        ...
-
-    @property
-    def next_cursor(self) -> str | None:
-        """`None` on the last page."""
-        ...
-
-
-class HistoryStore(Protocol):
-    """History. See `storage.history.History`."""
-
-    async def page(
-        self,
-        *,
-        q: str | None = None,
-        person: str | None = None,
-        workspace: str | None = None,
-        channel: str | None = None,
-        state: State | None = None,
-        since: date | None = None,
-        until: date | None = None,
-        cost_min: Money | None = None,
-        cost_max: Money | None = None,
-        limit: int = 20,
-        cursor: str | None = None,
-    ) -> HistoryPage:
-        """Newest first."""
-        ...
-
-
-class WorkspaceStore(Protocol):
-    """Where money may be spent. See `storage.workspaces.Workspaces`."""
-
-    async def see(self, requester: Requester, name: str | None = None) -> Permission:
-        """Whether money may be spent here."""
-        ...
-
-    async def put(self, platform: str, workspace: str, permission: Permission) -> None:
-        """Allow or block."""
-        ...
-
-    async def all(self) -> list[Workspace]:
-        """Every workspace."""
-        ...
-
-    async def block(self, person: str) -> None:
-        """Refuse a person."""
-        ...
-
-    async def unblock(self, person: str) -> None:
-        """Lift it."""
-        ...
-
-    async def is_blocked(self, person: str) -> bool:
-        """Whether refused."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """Everything that is remembered, in one hand."""
-
-    jobs: JobStore
-    submissions: SubmissionStore
-    evidence: EvidenceStore
-    wishes: WishStore
-    deliveries: DeliveryStore
-    assets: AssetStore
-    ledger: LedgerStore
-    limits: LimitStore
-    health: HealthStore
-    render_times: RenderTimeStore
-    history: HistoryStore
-    workspaces: WorkspaceStore

@@ -1,0 +1,49 @@
+"""The stores the product needs: what is remembered, as protocols. `storage` implements them.
+
+They stand beside `bot.ports`, which holds the protocols that people outside implement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.stores.history import HistoryPage, HistoryStore
+from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
+from bot.stores.money import LedgerStore, LimitStore
+from bot.stores.outside import HealthStore, RenderTimeStore, WorkspaceStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Everything that is remembered, in one hand."""
+
+    jobs: JobStore
+    submissions: SubmissionStore
+    evidence: EvidenceStore
+    wishes: WishStore
+    deliveries: DeliveryStore
+    assets: AssetStore
+    ledger: LedgerStore
+    limits: LimitStore
+    health: HealthStore
+    render_times: RenderTimeStore
+    history: HistoryStore
+    workspaces: WorkspaceStore
+
+
+__all__ = [
+    "AssetStore",
+    "DeliveryStore",
+    "EvidenceStore",
+    "HealthStore",
+    "HistoryPage",
+    "HistoryStore",
+    "JobStore",
+    "LedgerStore",
+    "LimitStore",
+    "RenderTimeStore",
+    "Stores",
+    "SubmissionStore",
+    "WishStore",
+    "WorkspaceStore",
+]

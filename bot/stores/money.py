@@ -1,0 +1,50 @@
+"""The ledger and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bot.jobs.model import Requester
+from bot.money.amount import Money
+from bot.money.limits import Limit, Standing
+
+
+class LedgerStore(Protocol):
+    """Money. See `storage.ledger.Ledger`."""
+
+    async def standings(self, requester: Requester) -> list[Standing]:
+        """How every scope of this person stands."""
+        ...
+
+    async def entries(self, job_id: str) -> list[Mapping[str, Any]]:
+        """Every entry of a job."""
+        ...
+
+    async def open_holds(self, job_id: str) -> Money:
+        """What is reserved for a job."""
+        ...
+
+    async def correct(self, job_id: str, amount: Money, *, by: str, reason: str) -> bool:
+        """An operator's later entry."""
+        ...
+
+
+class LimitStore(Protocol):
+    """Stored limits. See `storage.limits.Limits`."""
+
+    async def put(self, limit: Limit) -> None:
+        """Set a rule."""
+        ...
+
+    async def remove(self, scope: str) -> int:
+        """Remove a scope's rules."""
+        ...
+
+    async def stored(self) -> list[Limit]:
+        """Every stored rule."""
+        ...
+
+    def defaults(self) -> list[Limit]:
+        """The settings' figures."""
+        ...

@@ -1,0 +1,79 @@
+"""What is remembered of providers and of the places people ask from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from bot.jobs.model import Requester
+from bot.tracker.breaker import Health
+from bot.tracker.render_times import Measured, RenderKey
+from bot.workspaces import Permission, Workspace
+
+
+class HealthStore(Protocol):
+    """Pause and breaker. See `storage.provider_health.ProviderHealth`."""
+
+    async def load(self, provider: str) -> Health:
+        """How a provider fares."""
+        ...
+
+    async def change(self, provider: str, change: Callable[[Health], Health]) -> None:
+        """Apply a pure change."""
+        ...
+
+    async def pause(self, provider: str, by: str) -> None:
+        """No new creates."""
+        ...
+
+    async def resume(self, provider: str) -> None:
+        """Creates again."""
+        ...
+
+    async def paused(self) -> list[str]:
+        """Paused providers."""
+        ...
+
+
+class RenderTimeStore(Protocol):
+    """How long renders took. See `storage.render_times.RenderTimes`."""
+
+    async def add(self, provider: str, model: str, duration_s: int, resolution: str, seconds: float) -> None:
+        """Remember one."""
+        ...
+
+    async def of(self, provider: str, model: str, duration_s: int, resolution: str) -> Measured:
+        """What was measured; costs no question to the database in most cases."""
+        ...
+
+    async def all(self) -> Mapping[RenderKey, Measured]:
+        """Everything measured."""
+        ...
+
+
+class WorkspaceStore(Protocol):
+    """Where money may be spent. See `storage.workspaces.Workspaces`."""
+
+    async def see(self, requester: Requester, name: str | None = None) -> Permission:
+        """Whether money may be spent here."""
+        ...
+
+    async def put(self, platform: str, workspace: str, permission: Permission) -> None:
+        """Allow or block."""
+        ...
+
+    async def all(self) -> list[Workspace]:
+        """Every workspace."""
+        ...
+
+    async def block(self, person: str) -> None:
+        """Refuse a person."""
+        ...
+
+    async def unblock(self, person: str) -> None:
+        """Lift it."""
+        ...
+
+    async def is_blocked(self, person: str) -> bool:
+        """Whether refused."""
+        ...

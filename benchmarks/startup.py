@@ -22,6 +22,7 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.table import Row, median, play
+from tools.dockerfile import parse
 
 ROUNDS = 7
 START_WITHIN_S = 30.0
@@ -107,10 +108,10 @@ def _importing(modules: list[str]) -> list[str]:
 
 def _probe(port: int) -> list[str]:
     """The container's own health check, word for word."""
-    check = re.search(r'CMD \["python", "-I", "-c", "(.+)"\]', (ROOT / "Dockerfile").read_text())
-    if check is None:
+    check = parse((ROOT / "Dockerfile").read_text()).final.last("HEALTHCHECK")
+    if check is None or check.array is None:
         raise RuntimeError("the Dockerfile has no health check")
-    return ["env", f"REELBOT_WEB__PORT={port}", sys.executable, "-I", "-c", check.group(1)]
+    return ["env", f"REELBOT_WEB__PORT={port}", sys.executable, *check.array[1:]]
 
 
 def measure() -> list[Row]:

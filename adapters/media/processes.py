@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 _PACKAGES_ROOT = Path(__file__).resolve().parents[2]
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
 _PR_SET_PDEATHSIG = 1
 
 

@@ -65,10 +65,6 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
         {
             "list": ("bot.cli.operate:workspaces_list", "Every server and workspace Reelbot has seen."),
             "allow": ("bot.cli.operate:workspaces_allow", "Allow paid models in a workspace."),
-            "export": ("bot.cli.export:export", "Write out what is kept of a person, a workspace or everybody."),
-            "delete": ("bot.cli.keeping:delete", "Erase one job with its picture, words and clip."),
-            "delete-user": ("bot.cli.keeping:delete_user", "Forget a person."),
-            "sweep": ("bot.cli.keeping:sweep", "Delete what is kept no longer; a running server does it daily."),
             "block": ("bot.cli.operate:workspaces_block", "Refuse a workspace."),
         },
     ),

@@ -1,7 +1,8 @@
 """Engines, pragmas, and the two kinds of transaction: `read` (deferred) and `write` (serialised).
 
-Every commit of the product goes through `Database.write`: one function, so that the crash suite can kill the process
-right before and right after each of them.
+Every commit of the product goes through `Database.write` or `Database.transact`, so that the crash suite can kill the
+process right before and right after each of them. `transact` does a whole transaction in one trip to a thread, where
+`write` makes a trip for each statement: a job's life is sixty statements, and the trips cost more than they do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -20,6 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
 from storage import sqlite_driver
+from storage.writer_desk import WriterDesk
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction. Ours take milliseconds; a slow disk may need seconds."""
@@ -43,6 +47,7 @@ class Database:
         self._lookers = self._readers.execution_options(**{_ALONE: True})
         self._writing = asyncio.Lock()
         self._kept: AsyncConnection | None = None
+        self._desk = WriterDesk(self._path, _set_up, watch)
 
     @property
     def path(self) -> Path:
@@ -53,26 +58,7 @@ class Database:
         url = self.url.set(drivername="sqlite+aiosqlite")
         creator = {"async_creator_fn": sqlite_driver.connect}
         engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60, connect_args=creator)
-
-        @sa.event.listens_for(engine.sync_engine, "connect")
-        def set_up(connection: Any, _record: Any) -> None:
-            # The driver must not begin transactions of its own: we say when, and which kind.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            for pragma in (
-                f"busy_timeout = {BUSY_TIMEOUT_MS}",
-                "journal_mode = WAL",
-                # FULL: a commit is on the disk when it returns. Promises 1 and 2 stand on this line.
-                "synchronous = FULL",
-                "foreign_keys = ON",
-                # Moving the log into the file costs whoever commits just then: four times as rarely as by default.
-                "wal_autocheckpoint = 4000",
-                "cache_size = -16000",
-                # What is deleted or replaced is overwritten wherever that costs no further page: erased means erased.
-                "secure_delete = FAST",
-            ):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
+        sa.event.listen(engine.sync_engine, "connect", _set_up)
 
         @sa.event.listens_for(engine.sync_engine, "begin")
         def start(connection: sa.Connection) -> None:
@@ -125,6 +111,16 @@ class Database:
                     raise
                 self._watch(f"after commit {name}")
 
+    async def transact(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(connection, *arguments)` in one serialised transaction, in a thread; its result, once committed.
+
+        As `write`, for whole transactions that are functions of their own. The function must not touch anything that
+        the event loop does, too. Cancelled meanwhile, it is awaited to its end all the same.
+        """
+        with _Translated(self.path):
+            async with self._writing:
+                return await _to_its_end(self._desk.transact(name, function, arguments))
+
     async def _writing_connection(self) -> AsyncConnection:
         """One, kept for good: there is one writer at a time, and taking it from a pool each time costs as much as a row."""
         if self._kept is None or self._kept.invalidated:
@@ -143,17 +139,38 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the database file."""
+        await self._desk.close()
         if self._kept is not None:
             await self._kept.close()
         await self._readers.dispose()
         await self._writer.dispose()
 
 
-async def _to_its_end(ending: Coroutine[Any, Any, None]) -> None:
+def _set_up(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions of its own: we say when, and which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        # FULL: a commit is on the disk when it returns. Promises 1 and 2 stand on this line.
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        # Moving the log into the file costs whoever commits just then: four times as rarely as by default.
+        "wal_autocheckpoint = 4000",
+        "cache_size = -16000",
+        # What is deleted or replaced is overwritten wherever that costs no further page: erased means erased.
+        "secure_delete = FAST",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+async def _to_its_end(ending: Coroutine[Any, Any, T]) -> T:
     """Await it even when cancelled meanwhile, so that nobody has to guess whether it happened; then be cancelled."""
     task = asyncio.ensure_future(ending)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         while not task.done():
             with contextlib.suppress(asyncio.CancelledError):

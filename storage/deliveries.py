@@ -52,10 +52,7 @@ class Deliveries:
 
     async def save_checkpoint(self, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
         """Commit how far a delivery has come. `Fenced` when the job is no longer this engine's: nothing is written."""
-        async with self._database.write("checkpoint") as connection:
-            if not await connection.run_sync(is_still, job):
-                raise Fenced(f"job {job.id} was moved by somebody else")
-            await connection.execute(_CHECKPOINT, {"of_id": delivery_id, "checkpoint": checkpoint})
+        await self._database.transact("checkpoint", _save_checkpoint, job, delivery_id, checkpoint)
 
     async def card(self, job_id: JobId) -> tuple[str, int] | None:
         """Where the job's card is, and which version of the job it shows."""
@@ -95,3 +92,9 @@ def end_delivery(connection: sa.Connection, fact: DeliveryFact, now: datetime) -
     if fact.outcome == "posted":
         changes["posted_at"] = now
     connection.execute(_END, changes | {"of_id": fact.delivery_id})
+
+
+def _save_checkpoint(connection: sa.Connection, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
+    if not is_still(connection, job):
+        raise Fenced(f"job {job.id} was moved by somebody else")
+    connection.execute(_CHECKPOINT, {"of_id": delivery_id, "checkpoint": checkpoint})

@@ -38,8 +38,7 @@ class EvidenceBook:
         is, is not for it to say. Raises `Fenced`, with nothing written, when the attempt has another id by now, or the
         id belongs to another attempt.
         """
-        async with self._database.write(f"evidence {evidence.kind}") as connection:
-            return await connection.run_sync(self._receive, submission, evidence)
+        return await self._database.transact(f"evidence {evidence.kind}", self._receive, submission, evidence)
 
     def _receive(self, connection: sa.Connection, submission: Submission, evidence: Evidence) -> bool:
         now = self._clock.now()

@@ -58,8 +58,7 @@ class Jobs:
 
         The same key with the same request returns the job that stands; with another it raises `RequestKeyReused`.
         """
-        async with self._database.write("accept") as connection:
-            return await connection.run_sync(self._accept, request, quote, assets)
+        return await self._database.transact("accept", self._accept, request, quote, assets)
 
     def _accept(
         self, connection: sa.Connection, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]
@@ -113,8 +112,7 @@ class Jobs:
         Raises `Fenced` when the job was moved, or taken over, since it was loaded: then only the facts were written.
         Raises `LimitReached` when a hold has no room: then nothing was written.
         """
-        async with self._database.write(f"{move.job.state}→{move.to}") as connection:
-            moved = await connection.run_sync(self.move_within, move)
+        moved = await self._database.transact(f"{move.job.state}→{move.to}", self.move_within, move)
         if moved is None:
             raise Fenced(f"job {move.job.id} was moved by somebody else")
         return job_from_row(moved)

@@ -90,8 +90,7 @@ class Submissions:
         is paused or resting: nothing was written. Raises `Fenced` when the job was moved or taken over, or a cancel was committed before. Who
         goes first is `next_in_line`'s to say, right before.
         """
-        async with self._database.write("grant") as connection:
-            return await connection.run_sync(self._grant, job, submission, capacity, person_concurrent)
+        return await self._database.transact("grant", self._grant, job, submission, capacity, person_concurrent)
 
     def _grant(
         self, connection: sa.Connection, job: Job, submission: Submission, capacity: Capacity, person_concurrent: int
@@ -129,8 +128,7 @@ class Submissions:
 
     async def record(self, fact: AttemptFact) -> None:
         """Write down what became known of an attempt, whoever owns the job."""
-        async with self._database.write("attempt fact") as connection:
-            await connection.run_sync(write_attempt_fact, fact, self._clock.now())
+        await self._database.transact("attempt fact", write_attempt_fact, fact, self._clock.now())
 
     async def looked_up(self, attempt_id: str, *, empty: bool = False) -> None:
         """Count one look-up; `empty` when it worked and found nothing."""

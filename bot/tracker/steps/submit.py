@@ -7,6 +7,7 @@ check that less than five seconds passed since the write; then send, with nothin
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -134,11 +135,12 @@ async def _send(attempt: _Attempt, provider: Provider, inputs: _Inputs, desk: De
     job, submission = attempt.job, attempt.submission
 
     async def about_to_send() -> None:
-        granted = await desk.stores.submissions.grant(job, submission, provider.capacity, desk.person_concurrent)
+        # From before the write: a process that sleeps while it writes has slept, too.
         written, began = desk.clock.monotonic(), desk.clock.now()
-        if granted is None:
+        granting = desk.stores.submissions.grant(job, submission, provider.capacity, desk.person_concurrent)
+        if not await _granted(attempt, granting):
             raise NotItsTurn
-        attempt.job, attempt.granted = granted, True
+        granted = attempt.job
         if not await desk.stores.submissions.still_ours(granted):
             raise Fenced(f"job {job.id} was taken over before it was sent")
         # The monotonic clock goes on while a process is frozen, and the wall clock while the machine sleeps: whoever
@@ -161,6 +163,21 @@ async def _send(attempt: _Attempt, provider: Provider, inputs: _Inputs, desk: De
     )
     sending = provider.submit(request, about_to_send)
     return await desk.outside.call("provider.submit", sending, timeout_s=desk.times.call_timeout_s)
+
+
+async def _granted(attempt: _Attempt, granting: Awaitable[Job | None]) -> bool:
+    """Whether it is this job's turn. Cancelled meanwhile, it is still learnt what was written: it must be taken back."""
+    task = asyncio.ensure_future(granting)
+    try:
+        granted = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None and (written := task.result()) is not None:
+            attempt.job, attempt.granted = written, True
+        raise
+    if granted is not None:
+        attempt.job, attempt.granted = granted, True
+    return attempt.granted
 
 
 def _not_sent(attempt: _Attempt, reason: str) -> AttemptFact:

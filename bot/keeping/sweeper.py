@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,6 +14,7 @@ from bot.keeping.forgetting import Forgetting
 from bot.keeping.retention import ClockTrust, Kept, Periods, most_in_one_run
 from bot.keeping.stores import ErasureStore, RetentionStore
 from bot.ports import Clock
+from bot.tracker.polls import Moment
 
 log = structlog.get_logger(__name__)
 
@@ -67,14 +68,18 @@ class Sweeper:
         self._clock = clock
         self._periods = periods
         self._drop_names = drop_names
-        self._looked: float | None = None
+        self._looked: Moment | None = None
 
     async def look_at_clock(self) -> ClockTrust:
         """Note what time it is, and whether that can be: to be called every hour."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        elapsed = timedelta(seconds=monotonic - self._looked) if self._looked is not None else None
-        trust = (await self._trust()).look(now, elapsed=elapsed)
-        self._looked = monotonic
+        known, elapsed = await self._trust(), None
+        if self._looked is not None:
+            # Both clocks since our own last look: another process may have looked, and written, in between.
+            known = replace(known, seen_at=self._looked.wall)
+            elapsed = timedelta(seconds=monotonic - self._looked.monotonic)
+        trust = known.look(now, elapsed=elapsed)
+        self._looked = Moment(wall=now, monotonic=monotonic)
         since = trust.doubted_since
         notes = {_SEEN: now.isoformat(), _DOUBTED: since.isoformat() if since else None}
         await self._retention.remember(notes)

@@ -154,6 +154,18 @@ async def test_a_jump_of_the_clock_deletes_nothing(tmp_path: Path, jump: timedel
         assert swept.kinds[Kept.CLIPS].deleted == 0
 
 
+async def test_another_process_that_looks_in_between_makes_no_jump(tmp_path: Path) -> None:
+    """A server looks each hour; a command beside it writes down its own look half-way."""
+    async with a_house(tmp_path) as house:
+        sweeper = house.app.service.sweeper
+        await sweeper.look_at_clock()
+        await house.clock.advance(1800)
+        await sweeper._retention.remember({"clock_seen_at": house.clock.now().isoformat()})
+        await house.clock.advance(1800)
+
+        assert (await sweeper.look_at_clock()).is_trusted
+
+
 async def test_two_sweepers_at_once_delete_each_thing_once(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         await sweep(house)

@@ -18,6 +18,9 @@ from bot.stores import Stores
 
 log = structlog.get_logger(__name__)
 
+BATCH = 500
+"""Jobs marked in one transaction: others want to write, too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
@@ -100,12 +103,15 @@ class Forgetting:
         return await self._files.remove_unnamed()
 
     async def _forget(self, jobs: Sequence[Job], what: Forget, by: str) -> Forgotten:
-        under_way = await self._erasure.mark([job.id for job in jobs], what, by) if jobs else []
+        under_way: list[JobId] = []
+        for first in range(0, len(jobs), BATCH):
+            under_way += await self._erasure.mark([job.id for job in jobs[first : first + BATCH]], what, by)
         for job_id in under_way:
             await self._engine.wake(job_id)
         erased, deleted, left = 0, 0, list[str]()
+        ending = frozenset(under_way)
         for job in jobs:
-            if job.id not in under_way:
+            if job.id not in ending:
                 taken_back, staying = await self.erase(job)
                 erased, deleted = erased + 1, deleted + taken_back
                 left += staying

@@ -169,8 +169,11 @@ async def test_a_finished_clip_becomes_a_loop(bench: Bench):
     """Made from a clip of this very provider, sound and all; begun again after a kill it is the same loop."""
     provider = bench.provider(frames=48)
     await provider.submit(bench.request(audio=tone(bench.renders.parent / "tone.wav", seconds=1)), yes)
+    first = process_of(provider)
     clip = await ended(provider)
     assert isinstance(clip, Succeeded)
+    # Its result is there before its process is gone, and until then there is no room for another.
+    await asyncio.to_thread(first.wait)
     await provider.submit(bench.loop_of(clip.url), yes)
     await until(bench.folder("loop-1").is_locked)
     process_of(provider, "loop-1").kill()

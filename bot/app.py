@@ -188,7 +188,12 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     switchboard = Switchboard()
     default = settings.default_provider or next(iter(providers))
     front_desk = FrontDesk(
-        stores, providers, switchboard, default, lambda: data_directory.require_room(folder, settings.disk.min_free_mb)
+        stores,
+        media,
+        providers,
+        switchboard,
+        default,
+        lambda: data_directory.require_room(folder, settings.disk.min_free_mb),
     )
     erasure = Erasure(database, clock, pseudonyms)
     files = Files(media, erasure)

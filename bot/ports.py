@@ -249,6 +249,10 @@ class MediaStore(Protocol):
         """Remove it; harmless when it is gone."""
         ...
 
+    async def touch(self, asset: Asset) -> Asset:
+        """Make a file that was just put young again, while its row is still to be written. `NotFound` when it is gone."""
+        ...
+
     async def delete_older(self, asset_id: str, age_s: float) -> bool:
         """Remove a file that no row names, unless it was put within `age_s` seconds; says whether it is gone."""
         ...

@@ -15,6 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import NO_ROOM, DiskFull, NotFound
@@ -79,6 +80,12 @@ class ObjectMediaStore:
         if is_asset_id(asset_id):
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread(self._shelf.delete, key_of(asset_id))
+
+    async def touch(self, asset: Asset) -> Asset:
+        """Make a file that was just put young again, while its row is still to be written. `NotFound` when it is gone."""
+        with _gone_is_not_found(asset.id):
+            await asyncio.to_thread(self._shelf.touch, key_of(asset.id))
+        return replace(asset, stored_at=time.time())
 
     async def delete_older(self, asset_id: str, age_s: float) -> bool:
         """Remove it unless it was put within `age_s` seconds; says whether it is gone. For files that no row names."""

@@ -59,6 +59,10 @@ class Shelf(Protocol):
         """Remove it, at any age."""
         ...
 
+    def touch(self, key: str) -> None:
+        """Make it young again."""
+        ...
+
     def delete_older(self, key: str, age_s: float) -> bool:
         """Remove it unless it was put within `age_s` seconds; says whether it is gone."""
         ...
@@ -139,6 +143,10 @@ class Directory:
     def delete(self, key: str) -> None:
         """Remove it, at any age."""
         (self._root / key).unlink()
+
+    def touch(self, key: str) -> None:
+        """Make it young again, as if it were put now."""
+        os.utime(self._root / key)
 
     def delete_older(self, key: str, age_s: float) -> bool:
         """Remove a file unless it was put within `age_s` seconds; says whether it is gone."""
@@ -237,6 +245,10 @@ class Bucket:
         import obstore
 
         obstore.delete(self._store, key)
+
+    def touch(self, key: str) -> None:
+        """It is there; for so long that nobody need make it young again (see `delete_older`)."""
+        self.size(key)
 
     def delete_older(self, key: str, age_s: float) -> bool:
         """As a directory's; a put between the look and the removal is lost, which only the wait before keeps rare."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from bot.errors import BadPrompt, LimitReached, NotAllowed
 from bot.jobs.catalogue import check_settings, choose_model, quote
 from bot.jobs.model import Asset, Job, JobRequest, Relation
+from bot.keeping.files import freshened
 from bot.money.amount import Money
 from bot.money.limits import require_room
-from bot.ports import Engine, Model, Provider
+from bot.ports import Engine, MediaStore, Model, Provider
 from bot.prompts.check import check_prompt, compose
 from bot.stores import Stores
 from bot.workspaces import Permission
@@ -22,6 +23,7 @@ class FrontDesk:
     def __init__(
         self,
         stores: Stores,
+        media: MediaStore,
         providers: Mapping[str, Provider],
         engine: Engine,
         default: str,
@@ -30,6 +32,7 @@ class FrontDesk:
         """`require_disk` raises `DiskFull` while there is too little room left for new jobs."""
         self._require_disk = require_disk
         self._stores = stores
+        self._media = media
         self._providers = providers
         self._engine = engine
         self._default = default
@@ -70,7 +73,8 @@ class FrontDesk:
             # The same key again is no new request: whoever asks twice gets the job that stands.
             if not await self._stores.jobs.is_repeated(checked):
                 raise
-        job, is_new = await self._stores.jobs.accept(checked, price, assets)
+        named = await freshened(self._media, assets)
+        job, is_new = await self._stores.jobs.accept(checked, price, named)
         if is_new:
             await self._engine.start(job.id)
         return job, is_new

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
 import structlog
 
+from bot.errors import AssetStale, NotFound
+from bot.jobs.model import Asset
 from bot.keeping.stores import ErasureStore
 from bot.ports import MediaStore
 
 log = structlog.get_logger(__name__)
 
+FRESH_FOR_S = 2.0
+"""After so long a file that was put is made young again before it is named."""
 NAMED_WITHIN_S = 10.0
 """Longest from putting a file to naming it in a row; whoever is later puts it once more."""
 REMOVED_AFTER_S = 20.0
@@ -16,6 +23,23 @@ REMOVED_AFTER_S = 20.0
 ORPHAN_AFTER_S = 3600.0
 """Age at which a file that nobody ever named counts as left behind."""
 BATCH = 500
+
+
+async def freshened(media: MediaStore, assets: Sequence[tuple[str, Asset]]) -> tuple[tuple[str, Asset], ...]:
+    """The same files by role, those made young again that were put a while ago: to be called right before naming them.
+
+    Between putting the first of them and naming them all, a sound may be downloaded or a clip be joined. `AssetStale` when
+    one has been removed meanwhile.
+    """
+    fresh = []
+    for role, asset in assets:
+        if asset.stored_at is not None and not 0 <= time.time() - asset.stored_at <= FRESH_FOR_S:
+            try:
+                asset = await media.touch(asset)  # noqa: PLW2901 - the same file, younger
+            except NotFound as error:
+                raise AssetStale("This machine was held up while it kept your file. Send it again.") from error
+        fresh.append((role, asset))
+    return tuple(fresh)
 
 
 class Files:

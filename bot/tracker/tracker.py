@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -12,6 +13,7 @@ from bot.ids import JobId
 from bot.jobs.model import Job, Outcome, Wish
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
+from bot.keeping.files import freshened
 from bot.ports import Found, KeepsResults
 from bot.tracker.desk import Desk, Next, Wait
 from bot.tracker.steps import delivering, ended, fetching, queued, quoted, received, rendering, submitting, unconfirmed
@@ -132,6 +134,8 @@ class Tracker:
     async def _carry_out(self, move: Move) -> Job:
         store = self.desk.stores.jobs
         self.moves += 1
+        if move.assets:
+            move = replace(move, assets=await freshened(self.desk.media, move.assets))
         try:
             return await store.move(move)
         except LimitReached as error:

@@ -326,3 +326,18 @@ async def main(folder):
 
 asyncio.run(main(Path(sys.argv[1])))
 """
+
+
+async def test_a_touched_file_is_young_again_and_one_that_is_gone_says_so(
+    store: ObjectMediaStore, tmp_path: Path
+) -> None:
+    asset = await put(store, a_file(tmp_path))
+
+    touched = await store.touch(asset)
+
+    assert touched == asset
+    assert (touched.stored_at or 0) >= (asset.stored_at or 0)
+    assert not await store.delete_older(asset.id, 20)
+    await store.delete(asset.id)
+    with pytest.raises(NotFound):
+        await store.touch(asset)

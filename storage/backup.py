@@ -46,7 +46,8 @@ from bot.ports import MediaStore
 from storage import schema
 from storage.archive import CHUNK_BYTES, DATABASE, KEY, ArchiveWriter, Content, Manifest, moment
 from storage.database import corruption_sentence
-from storage.origin import COPIED_AT, GENERATION, INSTALLATION_ID, sync_directory
+from storage.durable import sync_directory
+from storage.origin import COPIED_AT, GENERATION, INSTALLATION_ID
 
 UNFINISHED = ".reelbot-part"
 """How the hidden folders end in which archives come into being."""

@@ -25,7 +25,7 @@ from storage import tables
 from storage.archive import moment
 from storage.backup import Backup, write_backup
 from storage.database import Database
-from storage.origin import write_durably
+from storage.durable import write_durably
 
 log = structlog.get_logger(__name__)
 

@@ -11,10 +11,7 @@ A data directory that was copied as a whole, mark included, while the original g
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -23,10 +20,11 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from bot.errors import NO_ROOM, DataDirError
+from bot.errors import DataDirError
 from bot.ports import Clock
 from storage import tables
 from storage.database import Database
+from storage.durable import write_durably
 from storage.held import Held, held_because, hold_everything
 from storage.jobs import Jobs
 
@@ -186,39 +184,6 @@ def read_mark(folder: Path) -> Mark | None:
 def write_mark(folder: Path, mark: Mark) -> None:
     """Put the mark there, durably, readable by its owner alone. Raises `DataDirError`; a full disk is an `OSError`."""
     write_durably(folder / MARK_FILE, json.dumps(asdict(mark)).encode())
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """A small file of our own (0600), complete and on the disk before it has its name.
-
-    Raises `DataDirError` when it cannot be written, and the system's own error where there is no room.
-    """
-    try:
-        descriptor, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")  # 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(half, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(half)
-            raise
-        sync_directory(path.parent)
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise
-        raise DataDirError(f"{path} cannot be written ({error.strerror}).") from error
-
-
-def sync_directory(folder: Path) -> None:
-    """Names that were given or taken in it survive a power cut from here on."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def refuse_half_restored(folder: Path, database: Path) -> None:

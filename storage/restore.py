@@ -24,7 +24,8 @@ from bot.jobs.model import AssetKind
 from bot.ports import MediaStore
 from storage import schema
 from storage.archive import DATABASE, KEY, ArchiveReader, Manifest, moment, verify
-from storage.origin import RESTORING_FILE, sync_directory, write_durably
+from storage.durable import sync_directory, write_durably
+from storage.origin import RESTORING_FILE
 from storage.secret_key import KEY_FILE
 
 DATABASE_FILE = "reelbot.db"

@@ -13,6 +13,7 @@ import structlog
 
 from bot.errors import ConfigurationError
 from bot.keys import KeyRing, read_keys
+from storage.durable import sync_directory
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +60,4 @@ def _make(path: Path) -> None:
             os.link(half, path)
     finally:
         os.unlink(half)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(path.parent)

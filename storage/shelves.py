@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import ConfigurationError
+from storage.durable import sync_directory
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -121,7 +122,7 @@ class Directory:
         os.utime(file)
         # Also when it is there already: replacing it by the same bytes heals one that was damaged.
         os.replace(file, target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
 
     def local_path(self, key: str) -> Path | None:
         """The file itself, where there is one on this machine."""
@@ -195,7 +196,7 @@ class Directory:
             if not ours or (inner in self._durable and inner not in made):
                 break
             # Existing is not enough: whoever made it may have died before its entry reached the disk.
-            _sync_directory(inner.parent)
+            sync_directory(inner.parent)
             self._durable.add(inner)
 
 
@@ -303,14 +304,6 @@ def key_of(asset_id: str) -> str:
 def _write_all(descriptor: int, data: memoryview) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _age_s(path: Path) -> float:

@@ -151,7 +151,7 @@ class CardBoard:
 
     async def _redraw_card(self, job_id: str) -> None:
         job = await self._desk.stores.jobs.load(job_id)
-        if job is None or job.state not in (State.RENDERING, State.QUEUED) or job_id in self._drawing:
+        if job is None or job.held_back or job.state not in (State.RENDERING, State.QUEUED) or job_id in self._drawing:
             return  # what is being drawn just now says it anew, and may know of a later state
         self._outdated.add(job_id)
         self.changed(job)

@@ -165,11 +165,11 @@ async def _request(
 async def _draft(app: App, image: Path, wish: _Wish) -> Job:
     """A free clip of the same framing and length; it stays in the history like any other."""
     from bot.errors import BadPrompt
+    from bot.jobs.catalogue import check_settings, quote
     from bot.money.amount import FREE
 
-    settings = wish.settings
-    price = wish.model.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
-    if price == FREE:
+    settings = check_settings(wish.model, wish.settings)
+    if quote(wish.model, settings) == FREE:
         raise BadPrompt(f"{wish.model.title} costs nothing; leave --draft out.")
     local = app.service.front_desk.model("local", None)
     length = min(local.durations_s, key=lambda seconds: abs(seconds - settings.duration_s))
@@ -183,6 +183,7 @@ async def _draft(app: App, image: Path, wish: _Wish) -> Job:
 
 async def _go_on(draft: Job, wish: _Wish, *, asked: bool, as_json: bool) -> bool:
     """Whether to pay, now that the draft is there."""
+    from bot.jobs.catalogue import quote
     from bot.jobs.states import State
 
     if draft.state is not State.DELIVERED:
@@ -193,8 +194,7 @@ async def _go_on(draft: Job, wish: _Wish, *, asked: bool, as_json: bool) -> bool
     if as_json or not sys.stdin.isatty():
         say("Nothing is paid yet: say --yes, without --draft, to start it.")
         return False
-    settings = wish.settings
-    price = wish.model.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
+    price = quote(wish.model, wish.settings)
     answer = await asyncio.to_thread(input, f"Go on with {wish.model.title} for {price}? [y/N] ")
     return answer.strip().lower() in ("y", "yes")
 

@@ -114,7 +114,6 @@ async def _carry_out(app: App, done: Forgotten) -> Forgotten:
 
     for job_id in done.under_way:
         await carry_out_here(app, job_id)
-    await asyncio.sleep(0)
     still = []
     for job_id in done.under_way:
         job = await app.stores.jobs.load(job_id)

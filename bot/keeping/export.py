@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from bot.errors import NO_ROOM, BadPrompt, DiskFull, NotFound
 from bot.jobs.as_json import limit_as_json, moment
 from bot.jobs.model import Asset, Job
+from bot.keeping.files import as_file
 from bot.ports import Clock, MediaStore
 from bot.stores import Stores
 
@@ -143,10 +144,8 @@ class Exporter:
     async def _copy(self, asset: Asset, name: str, place: _Place, folder: Path, done: Exported) -> None:
         copy = folder / asset.id
         try:
-            source = await self._media.local_path(asset.id)
-            if source is None:
-                await self._media.copy_to(asset.id, copy)
-            await asyncio.to_thread(place.put, name, source or copy)
+            source = await as_file(self._media, asset.id, copy)
+            await asyncio.to_thread(place.put, name, source)
         except (NotFound, FileNotFoundError):
             done.missing.append(asset.id)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 
@@ -23,6 +24,17 @@ REMOVED_AFTER_S = 20.0
 ORPHAN_AFTER_S = 3600.0
 """Age at which a file that nobody ever named counts as left behind."""
 BATCH = 500
+
+
+async def as_file(media: MediaStore, asset_id: str, into: Path) -> Path:
+    """The asset as a file to read: its own where the store lies on this machine, else a copy at `into`.
+
+    `NotFound` when it is gone.
+    """
+    path = await media.local_path(asset_id)
+    if path is None:
+        await media.copy_to(asset_id, into)
+    return path or into
 
 
 async def freshened(media: MediaStore, assets: Sequence[tuple[str, Asset]]) -> tuple[tuple[str, Asset], ...]:

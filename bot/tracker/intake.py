@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.errors import BadInput, Expired, NotFound
 from bot.jobs.model import Asset, AssetKind, InputRef, Job
+from bot.keeping.files import as_file
 from bot.ports import MediaStore, MediaWorkshop, Model
 from bot.tracker.desk import Desk
 
@@ -37,12 +38,12 @@ async def collect(job: Job, desk: Desk) -> TakenIn:
             taken_in += TakenIn(assets=(("image", clip),))
         elif job.image_asset is None:
             original = await _original(job.image, "picture", folder, desk)
-            source = await _local(original, folder / "original", desk)
+            source = await as_file(desk.media, original.id, folder / "original")
             kept = await keep_picture(source, original, model, desk.workshop, desk.media, folder)
             taken_in += kept
         if job.audio is not None and job.audio_asset is None:
             original = await _original(job.audio, "sound", folder, desk)
-            source = await _local(original, folder / "sound", desk)
+            source = await as_file(desk.media, original.id, folder / "sound")
             seconds = job.settings.duration_s
             taken_in += await keep_sound(source, original, seconds, desk.workshop, desk.media, folder)
     return taken_in
@@ -91,7 +92,7 @@ async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset
         case "frame":
             clip = await _known(ref.locator, "clip", desk)
             frame = folder / "frame.png"
-            await desk.workshop.last_frame(await _local(clip, folder / "clip.mp4", desk), frame)
+            await desk.workshop.last_frame(await as_file(desk.media, clip.id, folder / "clip.mp4"), frame)
             return await desk.media.put(frame, AssetKind.ORIGINAL, "image/png", consume=True)
     courier = desk.couriers.get(ref.source)
     if courier is None:
@@ -104,11 +105,3 @@ async def _known(asset_id: str, what: str, desk: Desk) -> Asset:
     if asset is None:
         raise Expired(f"The {what} is no longer kept; please attach it again.")
     return asset
-
-
-async def _local(asset: Asset, into: Path, desk: Desk) -> Path:
-    """The asset as a file to read: its own where the store lies on this machine."""
-    path = await desk.media.local_path(asset.id)
-    if path is None:
-        await desk.media.copy_to(asset.id, into)
-    return path or into

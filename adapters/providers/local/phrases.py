@@ -135,12 +135,6 @@ def camera_wish(prompt: str) -> Wish | None:
     return first
 
 
-def camera_words(prompt: str) -> str | None:
-    """Only the move of `camera_wish`."""
-    wish = camera_wish(prompt)
-    return wish.move if wish else None
-
-
 def motion_words(prompt: str) -> str | None:
     """`low` or `high` when the prompt speaks of the camera and says how ("pan left slowly"), else None."""
     if camera_wish(prompt) is None:

@@ -15,6 +15,7 @@ from bot.ids import new_id
 from bot.jobs.model import Asset, AssetKind, Clip, Delivery, Job, JobError, Wish, WishKind
 from bot.jobs.moves import Move
 from bot.jobs.states import State
+from bot.keeping.files import as_file
 from bot.ports import Succeeded
 from bot.tracker.desk import Desk, Next, ids
 from bot.tracker.retry import has_given_up
@@ -106,12 +107,10 @@ async def _joined(job: Job, part: Path, folder: Path, desk: Desk) -> tuple[Path 
     source = (await desk.stores.assets.of_job(job.id)).get("source")
     if source is None:
         return None, ""
-    first, whole = folder / "first.mp4", folder / "whole.mp4"
+    whole = folder / "whole.mp4"
     try:
-        path = await desk.media.local_path(source.id)
-        if path is None:
-            await desk.media.copy_to(source.id, first)
-        await desk.workshop.join(path or first, part, whole)
+        first = await as_file(desk.media, source.id, folder / "first.mp4")
+        await desk.workshop.join(first, part, whole)
     except (BadInput, NotFound) as error:
         # The part is paid for and plays: it is not held back for the sake of the joint.
         log.warning("clip.not_joined", job_id=job.id, why=str(error))

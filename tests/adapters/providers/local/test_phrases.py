@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.providers.local.camera import MOVES, choose
-from adapters.providers.local.phrases import Wish, camera_wish, camera_words, motion_words
+from adapters.providers.local.phrases import Wish, camera_wish, motion_words
 
 LEFT, MIDDLE, RIGHT = 1 / 6, 1 / 2, 5 / 6
 TOP, BOTTOM = 1 / 6, 5 / 6
@@ -42,7 +42,8 @@ TOP, BOTTOM = 1 / 6, 5 / 6
     ],
 )
 def test_plain_words_name_a_move(prompt: str, move: str | None):
-    assert camera_words(prompt) == move
+    wish = camera_wish(prompt)
+    assert (wish.move if wish else None) == move
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
+from storage.notes import Notes
 from storage.origin import Origin, refuse_half_restored
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
@@ -140,7 +141,8 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         health=ProviderHealth(database, clock),
         render_times=RenderTimes(database, clock),
         history=History(database),
-        workspaces=Workspaces(database, clock, frozenset(settings.allowed_workspaces)),
+        workspaces=Workspaces(database, clock, _allowed_from_the_start(settings)),
+        notes=Notes(database, clock),
     )
     media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
 
@@ -241,6 +243,10 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         switchboard=switchboard,
         http=http,
     )
+
+
+def _allowed_from_the_start(settings: Settings) -> frozenset[str]:
+    return frozenset(settings.allowed_workspaces) | {f"discord:{guild}" for guild in settings.discord.guild_ids}
 
 
 def _backup_plan(settings: Settings, folder: Path) -> Plan:

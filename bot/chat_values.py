@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.ids import JobId
-from bot.jobs.model import Clip, Requester
+from bot.jobs.model import Clip, Delivery, Requester
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,10 @@ class JobCard:
     progress: float | None = None
     buttons: tuple[Button, ...] = ()
     is_final: bool = False
+    prompt: str = ""
+    """As the person wrote it: to be shown escaped, and cut where there is no room."""
+    delivery: Delivery | None = None
+    """Of a job whose clip was posted: how, and where it is."""
 
 
 Checkpoint = dict[str, Any]
@@ -61,6 +65,10 @@ class Parcel:
     part: Path | None = None
     """Of an extended clip: the new part by itself, posted beside the whole in the same message."""
     part_filename: str | None = None
+    buttons: tuple[Button, ...] = ()
+    """What may be pressed under the clip."""
+    card: MessageRef | None = None
+    """The job's card: a link is an edit of it, not a new message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

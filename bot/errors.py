@@ -30,6 +30,7 @@
     └── DeliveryError
         ├── DeliveryDelayed          a passing reason; try the same delivery again
         ├── DeliveryRefused          this place will not take it; nothing was posted
+        │   └── Withheld             … because the clip may not be safe for work
         └── DeliveryUnclear          it may have been posted and the platform cannot tell
 
 Each class answers three questions: whose fault, does trying again help, was money spent.
@@ -295,6 +296,12 @@ class DeliveryRefused(DeliveryError):
     """The place will not take it: nothing was posted, and trying there again will not help."""
 
     code = "delivery_refused"
+
+
+class Withheld(DeliveryRefused):
+    """The provider marked the clip as not safe for work, and this is no place for it. It is kept; its person is told."""
+
+    code = "withheld"
 
 
 class DeliveryUnclear(DeliveryError):

@@ -195,8 +195,20 @@ class Courier(Protocol):
 
 
 @runtime_checkable
+class Paced(Protocol):
+    """A courier of a chat that limits how often a message may be edited."""
+
+    edit_every_s: float
+    """Least time between two edits of one card; how a job ends is shown at once all the same."""
+
+
+@runtime_checkable
 class Retracts(Protocol):
     """A courier that can take back what it posted."""
+
+    async def take_down(self, at: MessageRef, requester: Requester) -> bool:
+        """Delete a card. True when it is gone; what is raised counts as False."""
+        ...
 
     async def retract(self, delivery: Delivery, requester: Requester) -> bool:
         """Delete the message or file of one delivery. True when it is gone; what is raised counts as False."""
@@ -361,6 +373,7 @@ __all__ = [
     "MessageRef",
     "Model",
     "NotThere",
+    "Paced",
     "Parcel",
     "PreparedAudio",
     "PreparedImage",

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+PRIVATE = "dm-"
+"""What the workspace of a direct message begins with; the person's id follows. Each is allowed for itself."""
+
 
 class Permission(StrEnum):
     """Whether paid models may be used here."""

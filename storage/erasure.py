@@ -28,6 +28,7 @@ _unnamed = tables.unnamed_files
 _FINAL = [state.value for state in FINAL]
 _ERASED: dict[str, Any] = {
     "prompt": "", "fingerprint": "", "channel": None, "thread": None, "roles": [],
+    "anchor": None, "locale": None,
     "image": {"source": "erased", "locator": ""}, "audio": None, "image_asset": None, "audio_asset": None,
     "parent_id": None, "relation": None, "result_url": None, "output": None, "error": None, "note": None,
     "adjustments": None, "delivery_id": None, "forget": None,

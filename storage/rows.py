@@ -98,6 +98,8 @@ def requester_from_row(row: RowMapping | dict[str, Any]) -> Requester:
         channel=row["channel"],
         thread=row["thread"],
         roles=tuple(row["roles"]),
+        locale=row["locale"],
+        anchor=row["anchor"],
     )
 
 
@@ -111,7 +113,7 @@ def job_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
             columns[name] = None if value is None else asdict(value)
         elif name == "adjustments":
             columns[name] = list(value)
-        elif name in _SAME_NAME:
+        elif name in _SAME_NAME or name == "anchor":
             columns[name] = value
         else:
             raise KeyError(name)
@@ -187,6 +189,8 @@ def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> 
         "channel": requester.channel,
         "thread": requester.thread,
         "roles": list(requester.roles),
+        "locale": requester.locale,
+        "anchor": requester.anchor,
         "person": requester.person,
         "request_key": request.request_key,
         "fingerprint": mark,

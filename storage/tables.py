@@ -85,6 +85,8 @@ jobs = sa.Table(
     sa.Column("channel", sa.String),
     sa.Column("thread", sa.String),
     sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("locale", sa.String, comment="the language its person is answered in"),
+    sa.Column("anchor", sa.Text, comment="where the answer hangs, in the words of its courier"),
     sa.Column("person", sa.String, nullable=False, comment="like discord:1:7; see Requester.person"),
     sa.Column("request_key", sa.String),
     sa.Column("fingerprint", sa.String, nullable=False, comment="hash of the request, to tell a repeat from another"),
@@ -365,6 +367,13 @@ blocked_people = sa.Table(
     metadata,
     sa.Column("person", sa.String, primary_key=True),
     sa.Column("at", UtcTime, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("cause", sa.String, primary_key=True, comment="what it is about; the same cause is told once a day"),
+    sa.Column("day", sa.String, nullable=False, comment="UTC, when it was last told"),
 )
 
 provider_health = sa.Table(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from bot.jobs.model import OPERATORS_OWN, Requester
 from bot.ports import Clock
-from bot.workspaces import Permission, Workspace
+from bot.workspaces import PRIVATE, Permission, Workspace
 from storage import tables
 from storage.database import Database
 
@@ -34,17 +36,19 @@ class Workspaces:
         async with self._database.look() as connection:
             row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
         if row is not None:
-            return Permission(row.standing)
+            return self._standing(row)
         async with self._database.write("workspace") as connection:
             row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
             if row is not None:
-                return Permission(row.standing)
+                return self._standing(row)
             others = await connection.execute(
-                sa.select(sa.func.count()).where(_workspaces.c.platform == requester.platform)
+                sa.select(sa.func.count()).where(
+                    _workspaces.c.platform == requester.platform, ~_workspaces.c.workspace.startswith(PRIVATE)
+                )
             )
-            named = {"*", f"{requester.platform}:{requester.workspace}", requester.workspace}
-            first = others.scalar_one() == 0 and requester.platform == "discord"
-            allowed = first or bool(named & self._allowed_by_settings)
+            is_server = requester.platform == "discord" and not requester.workspace.startswith(PRIVATE)
+            first = is_server and others.scalar_one() == 0
+            allowed = first or self._is_named(requester.platform, requester.workspace)
             permission = Permission.ALLOWED if allowed else Permission.PENDING
             await connection.execute(
                 _workspaces.insert().values(
@@ -52,6 +56,42 @@ class Workspaces:
                 )
             )
         return permission
+
+    def _standing(self, row: sa.Row[Any]) -> Permission:
+        permission = Permission(row.standing)
+        if permission is Permission.PENDING and self._is_named(row.platform, row.workspace):
+            return Permission.ALLOWED
+        return permission
+
+    def _is_named(self, platform: str, workspace: str) -> bool:
+        return bool({"*", f"{platform}:{workspace}", workspace} & self._allowed_by_settings)
+
+    async def settings(self, platform: str, workspace: str, channel: str | None = None) -> dict[str, Any]:
+        """What its team lead chose, by key; the channel's own choice goes before the workspace's."""
+        of_all, of_one = tables.workspace_settings, tables.channel_settings
+        async with self._database.look() as connection:
+            rows = await connection.execute(
+                sa.select(of_all.c.key, of_all.c.value).filter_by(platform=platform, workspace=workspace)
+            )
+            found = {row.key: row.value for row in rows}
+            if channel is not None:
+                rows = await connection.execute(
+                    sa.select(of_one.c.key, of_one.c.value).filter_by(
+                        platform=platform, workspace=workspace, channel=channel
+                    )
+                )
+                found |= {row.key: row.value for row in rows}
+        return found
+
+    async def choose(self, platform: str, workspace: str, key: str, value: Any, *, channel: str | None = None) -> None:
+        """Remember a choice for a workspace or one of its channels; `None` takes it back."""
+        table = tables.workspace_settings if channel is None else tables.channel_settings
+        where = {"platform": platform, "workspace": workspace, "key": key}
+        where |= {} if channel is None else {"channel": channel}
+        async with self._database.write("setting") as connection:
+            await connection.execute(table.delete().filter_by(**where))
+            if value is not None:
+                await connection.execute(table.insert().values(**where, value=value))
 
     async def put(self, platform: str, workspace: str, permission: Permission) -> None:
         """Allow or block a workspace, also one not seen yet."""
@@ -74,7 +114,7 @@ class Workspaces:
                     platform=row.platform,
                     workspace=row.workspace,
                     name=row.name,
-                    permission=Permission(row.standing),
+                    permission=self._standing(row),
                     timezone=row.timezone,
                     first_seen_at=row.first_seen_at,
                 )

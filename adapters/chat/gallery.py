@@ -45,6 +45,10 @@ class GalleryCourier:
         await asyncio.to_thread(self._drop, f"{delivery.job_id}-{delivery.number}*.mp4")
         return True
 
+    async def take_down(self, at: MessageRef, requester: Requester) -> bool:
+        """No cards here."""
+        return True
+
     async def drop_names(self, job_ids: Sequence[JobId]) -> None:
         """Remove every name of these jobs' clips, which are deleted."""
         for job_id in job_ids:

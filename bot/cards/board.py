@@ -17,9 +17,9 @@ import structlog
 
 from bot.cards.card import card
 from bot.cards.messages import eta_line, resting_line
-from bot.jobs.model import OPERATORS_OWN, Job
-from bot.jobs.states import State
-from bot.ports import MessageRef
+from bot.jobs.model import OPERATORS_OWN, Delivery, Job
+from bot.jobs.states import FINAL, State
+from bot.ports import MessageRef, Paced
 from bot.tracker.desk import Desk
 from bot.tracker.render_times import Measured, eta
 
@@ -34,6 +34,10 @@ LEAST_REST = timedelta(seconds=5)
 """A card that says when a provider is tried again is looked at anew no sooner."""
 LOOK_EVERY_S = 5.0
 """How soon a card that must be drawn before the others is noticed."""
+RETRIES_S = (2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
+"""Pauses before a card that could not be shown is tried again; then the next change, or the next start, draws it."""
+URGENT = FINAL | {State.QUOTED}
+"""States a card shows at once, however lately it was drawn: they are what a person waits for."""
 
 
 class CardBoard:
@@ -51,6 +55,9 @@ class CardBoard:
         self._outdated: set[str] = set()
         """Jobs whose card is drawn again although it shows their version."""
         self._redrawing: asyncio.Task[None] | None = None
+        self._stirred: dict[str, asyncio.Event] = {}
+        """Set when somebody who rests between two draws of a card must not rest any longer."""
+        self._closing = False
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
@@ -59,7 +66,10 @@ class CardBoard:
             return
         self._latest[job.id] = job
         if job.id not in self._drawing:
+            self._stirred[job.id] = asyncio.Event()
             self._drawing[job.id] = asyncio.create_task(self._draw(job.id))
+        elif job.state in URGENT:
+            self._stirred[job.id].set()
 
     async def catch_up(self) -> None:
         """Draw what a process that was killed no longer did: jobs that go on are drawn anyway, ended ones only here."""
@@ -78,6 +88,9 @@ class CardBoard:
         A card that was given up is drawn by the next start.
         """
         await self._stop_redrawing()
+        self._closing = True
+        for stirred in self._stirred.values():
+            stirred.set()
         drawing = list(self._drawing.values())
         if drawing:
             await asyncio.wait(drawing, timeout=timeout_s)
@@ -85,17 +98,51 @@ class CardBoard:
             task.cancel()
         await asyncio.gather(*drawing, return_exceptions=True)
         await self._stop_redrawing()
+        self._closing = False
 
     async def _draw(self, job_id: str) -> None:
+        """Draw the newest state until there is none newer, no faster than the chat likes its messages to be edited."""
+        failures = 0
         try:
             while (job := self._latest.pop(job_id, None)) is not None:
-                await self._show(job)
-        except Exception:
-            # The job goes on without its card; the next change draws it again.
-            log.warning("card.not_shown", job_id=job_id, exc_info=True)
+                try:
+                    await self._show(job)
+                except Exception as error:
+                    # The job goes on without its card.
+                    log.warning("card.not_shown", job_id=job_id, tries=failures + 1, exc_info=not failures)
+                    if failures >= len(RETRIES_S) or self._closing:
+                        return
+                    self._latest.setdefault(job_id, job)
+                    asked_s = getattr(error, "retry_after_s", None) or 0.0
+                    await self._rest(job_id, max(RETRIES_S[failures], asked_s))
+                    failures += 1
+                    continue
+                failures = 0
+                newest = self._latest.get(job_id)
+                if job.state not in URGENT and (newest is None or newest.state not in URGENT):
+                    await self._rest(job_id, self._pace_s(job))
         finally:
             self._drawing.pop(job_id, None)
+            self._stirred.pop(job_id, None)
             self._outdated.discard(job_id)
+
+    def _pace_s(self, job: Job) -> float:
+        courier: object = self._desk.couriers[job.requester.platform]
+        return courier.edit_every_s if isinstance(courier, Paced) else 0.0
+
+    async def _rest(self, job_id: str, seconds: float) -> None:
+        """Pause, unless something that a person waits for comes in between."""
+        stirred = self._stirred[job_id]
+        stirred.clear()
+        if seconds <= 0 or self._closing:
+            return
+        pausing = asyncio.ensure_future(self._desk.clock.sleep(seconds))
+        stirring = asyncio.ensure_future(stirred.wait())
+        try:
+            await asyncio.wait({pausing, stirring}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pausing.cancel()
+            stirring.cancel()
 
     async def _show(self, job: Job) -> None:
         desk = self._desk
@@ -116,10 +163,16 @@ class CardBoard:
                 self._draw_again(job.id, max(health.open_until - desk.clock.now(), LEAST_REST))
         platform = job.requester.platform
         at = MessageRef(platform=platform, reference=known[0]) if known else None
-        showing = desk.couriers[platform].show(card(job, queue_position=position, eta=said), at)
+        posted = await self._posted(job) if job.state is State.DELIVERED else None
+        drawn = card(job, queue_position=position, eta=said, delivery=posted)
+        showing = desk.couriers[platform].show(drawn, at)
         shown = await desk.outside.call("courier.show", showing, timeout_s=desk.times.call_timeout_s)
         if shown is not None and (shown.reference, job.version) != known:
             await desk.stores.deliveries.save_card(job.id, shown.reference, job.version)
+
+    async def _posted(self, job: Job) -> Delivery | None:
+        deliveries = await self._desk.stores.deliveries.of_job(job.id)
+        return next((each for each in reversed(deliveries) if each.outcome == "posted"), None)
 
     # --- estimates grow old -----------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.cards.messages import headline, price_line
-from bot.jobs.model import Job, Relation
+from bot.jobs.model import Delivery, Job, Relation
 from bot.jobs.states import State
 from bot.ports import Button, JobCard
 
@@ -20,8 +20,8 @@ _SEND_AGAIN = Button(action="resend", label="Send again")
 _DELETE = Button(action="delete", label="Delete")
 
 
-def card(job: Job, *, queue_position: int | None = None, eta: str = "") -> JobCard:
-    """The card of a job as it stands; `eta` is `messages.eta_line` at this moment."""
+def card(job: Job, *, queue_position: int | None = None, eta: str = "", delivery: Delivery | None = None) -> JobCard:
+    """The card of a job as it stands; `eta` is `messages.eta_line` at this moment, `delivery` the last that was posted."""
     lines = [line for line in (job.error.message if job.error else None, job.note, *job.adjustments) if line]
     if queue_position is not None:
         lines.append(f"Number {queue_position} in line.")
@@ -39,6 +39,8 @@ def card(job: Job, *, queue_position: int | None = None, eta: str = "") -> JobCa
         progress=job.progress if job.state is State.RENDERING else None,
         buttons=buttons(job),
         is_final=job.is_final,
+        prompt=job.prompt,
+        delivery=delivery if job.state is State.DELIVERED else None,
     )
 
 
@@ -55,11 +57,15 @@ def buttons(job: Job) -> tuple[Button, ...]:
             return ()
 
 
-def _afterwards(job: Job) -> tuple[Button, ...]:
+def under_clip(job: Job) -> tuple[Button, ...]:
     """What can be made of an ended job; a button for what was deleted stays, for pressing it says when that was."""
-    if job.erased_at is not None:
-        return ()
     # A loop of the same clip would be the same loop.
     from_clip = tuple(each for each in _FROM_CLIP if each.action != "loop" or job.relation is not Relation.LOOP)
-    clip = (*from_clip, _SEND_AGAIN) if job.output is not None else ()
-    return (_AGAIN, _EDIT, *clip, _DELETE)
+    return (_AGAIN, _EDIT, *from_clip) if job.output is not None else (_AGAIN, _EDIT)
+
+
+def _afterwards(job: Job) -> tuple[Button, ...]:
+    if job.erased_at is not None:
+        return ()
+    resend = (_SEND_AGAIN,) if job.output is not None and job.state is not State.CANCELLED else ()
+    return (*under_clip(job), *resend, _DELETE)

@@ -66,15 +66,15 @@ class Actions:
             return job
         return await self._wish(job, WishKind.CONFIRM, presser)
 
-    async def resend(self, job_id: JobId, presser: Presser) -> Job:
-        """Post a finished clip once more, as a new delivery."""
+    async def resend(self, job_id: JobId, presser: Presser, *, anchor: str | None = None) -> Job:
+        """Post a finished clip once more, as a new delivery; to where `anchor` says, else where it was asked for."""
         job = await self.find(job_id)
         _require(presser, job, team_lead=True, what="send this clip again")
         if job.state not in (State.DELIVERED, State.UNDELIVERED) or job.output is None:
             raise TooLate(f"This job is {job.state}; there is no finished clip to send.")
         if job.clip_deleted_at is not None:
             raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
-        return await self._wish(job, WishKind.RESEND, presser)
+        return await self._wish(job, WishKind.RESEND, presser, {"anchor": anchor} if anchor else None)
 
     async def resolve(
         self, job_id: JobId, presser: Presser, *, decision: str, provider_job_id: str | None = None

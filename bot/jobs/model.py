@@ -28,6 +28,11 @@ class Requester:
     thread: str | None = None
     roles: tuple[str, ...] = ()
     """Role ids that may carry a personal allowance (Discord)."""
+    locale: str | None = None
+    """The language they are answered in, as their chat names it: `de`, `en-US`, `ja`."""
+    anchor: str | None = None
+    """Where the answer hangs, as the courier of their chat wrote it down: which message is answered, what may be posted
+    there. Theirs to read; never shown."""
 
     @property
     def person(self) -> str:

@@ -13,7 +13,7 @@ from bot.jobs.actions import Presser
 from bot.jobs.model import Delivery, Forget, Job
 from bot.keeping.files import Files
 from bot.keeping.stores import ErasureStore
-from bot.ports import Courier, Engine, Retracts
+from bot.ports import Courier, Engine, MessageRef, Retracts
 from bot.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -93,6 +93,8 @@ class Forgetting:
                 deleted += 1
             elif delivery.outcome == "posted":
                 left.append(delivery.place)
+        if not await self._take_down_card(job):
+            left.append("its card")
         await self._erasure.erase(job.id)
         return deleted, tuple(left)
 
@@ -120,6 +122,20 @@ class Forgetting:
             erased=erased, under_way=tuple(under_way), posts_deleted=deleted, posts_left=tuple(left),
             files_left=files_left,
         )  # fmt: skip
+
+    async def _take_down_card(self, job: Job) -> bool:
+        known = await self._stores.deliveries.card(job.id)
+        courier: object = self._couriers.get(job.requester.platform)
+        if known is None or not isinstance(courier, Retracts):
+            return True
+        try:
+            return await courier.take_down(
+                MessageRef(platform=job.requester.platform, reference=known[0]), job.requester
+            )
+        except Exception:
+            # As with a post: it stays there, and the answer says so.
+            log.warning("card.not_taken_down", job_id=job.id, exc_info=True)
+            return False
 
     async def _retract(self, job: Job, delivery: Delivery) -> bool:
         courier: object = self._couriers.get(job.requester.platform)

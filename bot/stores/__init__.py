@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.stores.history import HistoryPage, HistoryStore
 from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
 from bot.stores.money import LedgerStore, LimitStore
-from bot.stores.outside import HealthStore, RenderTimeStore, WorkspaceStore
+from bot.stores.outside import HealthStore, NoteStore, RenderTimeStore, WorkspaceStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Stores:
     render_times: RenderTimeStore
     history: HistoryStore
     workspaces: WorkspaceStore
+    notes: NoteStore
 
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "JobStore",
     "LedgerStore",
     "LimitStore",
+    "NoteStore",
     "RenderTimeStore",
     "Stores",
     "SubmissionStore",

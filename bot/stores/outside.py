@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.jobs.model import Requester
 from bot.tracker.breaker import Health
@@ -51,11 +51,35 @@ class RenderTimeStore(Protocol):
         ...
 
 
+class NoteStore(Protocol):
+    """Small things to remember. See `storage.notes.Notes`."""
+
+    async def get(self, name: str) -> str | None:
+        """What was written down."""
+        ...
+
+    async def put(self, name: str, value: str) -> None:
+        """Write it down."""
+        ...
+
+    async def is_first_today(self, cause: str) -> bool:
+        """Whether nobody was told of this today."""
+        ...
+
+
 class WorkspaceStore(Protocol):
     """Where money may be spent. See `storage.workspaces.Workspaces`."""
 
     async def see(self, requester: Requester, name: str | None = None) -> Permission:
         """Whether money may be spent here."""
+        ...
+
+    async def settings(self, platform: str, workspace: str, channel: str | None = None) -> dict[str, Any]:
+        """What its team lead chose."""
+        ...
+
+    async def choose(self, platform: str, workspace: str, key: str, value: Any, *, channel: str | None = None) -> None:
+        """Remember a choice."""
         ...
 
     async def put(self, platform: str, workspace: str, permission: Permission) -> None:

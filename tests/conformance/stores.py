@@ -28,6 +28,7 @@ from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.jobs import Jobs
 from storage.limits import Limits
+from storage.notes import Notes
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
 from storage.submissions import Submissions
@@ -157,6 +158,7 @@ async def open_stores(
         render_times=RenderTimes(database, clock),
         history=History(database),
         workspaces=Workspaces(database, clock, allowed),
+        notes=Notes(database, clock),
     )
     try:
         yield StoreBench(stores=stores, clock=clock, unequal_sums=unequal_sums)

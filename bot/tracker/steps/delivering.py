@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import structlog
 
+from bot.cards.card import under_clip
 from bot.cards.messages import delivery_text
 from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Fenced, ProviderUnavailable
 from bot.jobs.model import Delivery, Job, JobError, Wish
 from bot.jobs.moves import DeliveryFact, Move
 from bot.jobs.states import State
-from bot.ports import Checkpoint, Parcel
+from bot.ports import Checkpoint, MessageRef, Parcel
 from bot.tracker.desk import Desk, Next
 from bot.tracker.retry import has_given_up
 
@@ -48,6 +49,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         checkpoint=delivery.checkpoint,
         part=await desk.media.local_path(part_id) if part_id is not None else None,
         part_filename=f"{job.id}-{delivery.number}-part.mp4" if part_id is not None else None,
+        buttons=under_clip(job),
+        card=await _card(job, desk),
     )
     try:
         delivering = courier.deliver(parcel, save)
@@ -77,6 +80,11 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         reference=receipt.reference,
     )
     return Move(job=job, to=State.DELIVERED, changes={"error": None}, ended_delivery=posted)
+
+
+async def _card(job: Job, desk: Desk) -> MessageRef | None:
+    known = await desk.stores.deliveries.card(job.id)
+    return MessageRef(platform=job.requester.platform, reference=known[0]) if known else None
 
 
 def _later(job: Job, delivery: Delivery, why: str, asked_s: float | None, desk: Desk) -> Move:

@@ -27,9 +27,13 @@ COMING_AFTER_ALL = "The provider had taken this after all; its clip is delivered
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     """Send again makes a new delivery; late proof of a charge books it and fetches the clip; the rest is too late."""
     posted = job.state in (State.DELIVERED, State.UNDELIVERED)
-    if posted and first_of(wishes, WishKind.RESEND) and job.output is not None:
+    resend = first_of(wishes, WishKind.RESEND) if posted else None
+    if resend is not None and job.output is not None:
         delivery = await next_delivery(job, desk)
         changes = {"delivery_id": delivery.id, "held_back": False, "error": None}
+        if anchor := resend.details.get("anchor"):
+            # Asked for from somewhere else: that is where it goes.
+            changes |= {"anchor": anchor}
         return Move(job=job, to=State.DELIVERING, changes=changes, new_delivery=delivery, taken=ids(wishes))
     late: Next = Wait()
     if not posted and job.output is None:

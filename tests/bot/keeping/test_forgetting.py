@@ -15,7 +15,7 @@ from bot.jobs.lineage import Changes
 from bot.jobs.model import Delivery, Job, Relation, RenderSettings, Requester
 from bot.jobs.states import State
 from bot.money.amount import Money
-from bot.ports import Rendering
+from bot.ports import MessageRef, Rendering
 from tests.factories import ALICE, BOB, a_request
 from tests.house import OPERATOR, House, a_house
 
@@ -201,7 +201,11 @@ async def test_posts_are_taken_back_where_the_chat_lets_us_and_named_where_not(t
             taken_back.append(delivery.id)
             return True
 
+        async def take_down(at: MessageRef, requester: Requester) -> bool:
+            return True
+
         house.courier.retract = retract  # type: ignore[attr-defined]
+        house.courier.take_down = take_down  # type: ignore[attr-defined]
         await delivered(house)
         await delivered(house)
 

@@ -15,6 +15,10 @@ class NoAnswer(Exception):
     """
 
 
+class NotConnected(NoAnswer):
+    """No connection could be opened, so that not a byte of the request left."""
+
+
 class TooLarge(NoAnswer):
     """The other side sends more than we take."""
 

@@ -18,7 +18,7 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 from yarl import URL
 
-from adapters.http.answer import HttpAnswer, NoAnswer, TooLarge
+from adapters.http.answer import HttpAnswer, NoAnswer, NotConnected, TooLarge
 from adapters.http.guard import ForbiddenAddress, GuardedResolver, require_allowed
 from adapters.http.proxies import Proxy, proxy_for
 from adapters.http.tls import client_context
@@ -242,7 +242,7 @@ class _as_no_answer:  # noqa: N801  reads as what it does: a context manager wit
             case TimeoutError() | httpx.TimeoutException():
                 raise NoAnswer("no answer in time") from error
             case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | aiohttp.InvalidURL():
-                raise NoAnswer("the connection could not be opened") from error
+                raise NotConnected("the connection could not be opened") from error
             case httpx.HTTPError() | aiohttp.ClientError() | OSError() | EOFError():
                 raise NoAnswer("the connection broke off") from error
             case ValueError():

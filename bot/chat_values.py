@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class JobCard:
     progress: float | None = None
     buttons: tuple[Button, ...] = ()
     is_final: bool = False
+    asked_at: datetime | None = None
     prompt: str = ""
     """As the person wrote it: to be shown escaped, and cut where there is no room."""
     delivery: Delivery | None = None

@@ -5,26 +5,27 @@ from __future__ import annotations
 from bot.cards.messages import headline, price_line
 from bot.jobs.model import Delivery, Job, Relation
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.ports import Button, JobCard
 
-_START = Button(action="start", label="Start")
-_CANCEL = Button(action="cancel", label="Cancel")
-_AGAIN = Button(action="again", label="Again")
-_EDIT = Button(action="edit", label="Edit")
+_START = Button(action="start", label=say("Start"))
+_CANCEL = Button(action="cancel", label=say("Cancel"))
+_AGAIN = Button(action="again", label=say("Again"))
+_EDIT = Button(action="edit", label=say("Edit"))
 _FROM_CLIP = (
-    Button(action="extend", label="Extend"),
-    Button(action="loop", label="Loop"),
-    Button(action="frame", label="Use last frame"),
+    Button(action="extend", label=say("Extend")),
+    Button(action="loop", label=say("Loop")),
+    Button(action="frame", label=say("Use last frame")),
 )
-_SEND_AGAIN = Button(action="resend", label="Send again")
-_DELETE = Button(action="delete", label="Delete")
+_SEND_AGAIN = Button(action="resend", label=say("Send again"))
+_DELETE = Button(action="delete", label=say("Delete"))
 
 
 def card(job: Job, *, queue_position: int | None = None, eta: str = "", delivery: Delivery | None = None) -> JobCard:
     """The card of a job as it stands; `eta` is `messages.eta_line` at this moment, `delivery` the last that was posted."""
     lines = [line for line in (job.error.message if job.error else None, job.note, *job.adjustments) if line]
     if queue_position is not None:
-        lines.append(f"Number {queue_position} in line.")
+        lines.append(say("Number {position} in line.", position=queue_position))
     if eta:
         lines.append(eta)
     if price := price_line(job):
@@ -39,6 +40,7 @@ def card(job: Job, *, queue_position: int | None = None, eta: str = "", delivery
         progress=job.progress if job.state is State.RENDERING else None,
         buttons=buttons(job),
         is_final=job.is_final,
+        asked_at=job.created_at,
         prompt=job.prompt,
         delivery=delivery if job.state is State.DELIVERED else None,
     )

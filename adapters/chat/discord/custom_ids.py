@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 PREFIX = "rb"
-BUTTON = re.compile(r"rb:b:(?P<action>[a-z]+):(?P<job_id>[0-9a-f]{8,64})")
+BUTTON = re.compile(r"rb:b:(?P<action>[a-z]+):(?P<job_id>[0-9a-f-]{36})")
 """Of a button under a card or a clip."""
 FORM = re.compile(r"rb:f:(?P<form>[a-z]+)(?::(?P<of>[^\s]{1,80}))?")
 """Of a form; `of` is what it is about: a job, or a message."""

@@ -1,0 +1,137 @@
+"""A JobCard as a Discord message (Components V2): a pure function, so that every process draws the same.
+
+Facts: at most 40 components counting nested ones, 4,000 characters over all texts, five buttons a row (Discord
+documentation, components/reference, read 2026-08-06).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from adapters.chat.discord.anchor import Anchor
+from adapters.chat.discord.custom_ids import button_id
+from adapters.chat.discord.words import moment, plain
+from bot.chat_values import Button, JobCard
+from bot.jobs.states import State
+from bot.languages.catalogue import in_language
+from bot.languages.said import say
+
+COMPONENTS_V2: Final = 1 << 15
+ROW, BUTTON, TEXT, GALLERY, CONTAINER = 1, 2, 10, 12, 17
+PRIMARY, SECONDARY, SUCCESS, DANGER, LINK = 1, 2, 3, 4, 5
+A_ROW: Final = 5
+PROMPT_SHOWN: Final = 300
+LINE_SHOWN: Final = 600
+BAR: Final = 12
+_STYLES = {"start": SUCCESS, "cancel": SECONDARY, "again": PRIMARY, "delete": DANGER}
+_COLOURS = {
+    State.QUOTED: 0xF0B232, State.UNCONFIRMED: 0xF0B232, State.DELIVERED: 0x23A55A, State.UNDELIVERED: 0xF0B232,
+    State.FAILED: 0xDA373C, State.CANCELLED: 0x80848E,
+}  # fmt: skip
+_AT_WORK = 0x5865F2
+UNDER_CLIP: Final = frozenset({"again", "edit", "extend", "loop", "frame"})
+"""Buttons that stand under the clip itself, where there is one to stand under."""
+
+
+def render(card: JobCard) -> dict[str, Any]:
+    """The message that shows a card: payload of a post, an edit or an answer, without pings."""
+    locale = card.requester.locale
+    texts = [f"**{in_language(card.headline, locale)}**"]
+    if card.prompt:
+        texts[0] += f"\n> {plain(card.prompt, PROMPT_SHOWN)}"
+    if card.progress is not None:
+        texts.append(_bar(card.progress))
+    small = [f"-# {_line(in_language(line, locale))}" for line in card.lines]
+    if card.asked_at is not None and not card.is_final:
+        small.append(f"-# {in_language(say('Asked {when}.', when=moment(card.asked_at)), locale)}")
+    if small:
+        texts.append("\n".join(small))
+    parts: list[dict[str, Any]] = [{"type": TEXT, "content": text} for text in texts]
+    parts += rows(_pressable(card), card, extra=_way_to_the_clip(card))
+    colour = _COLOURS.get(State(card.state), _AT_WORK)
+    return _message([{"type": CONTAINER, "accent_color": colour, "components": parts}])
+
+
+def rows(buttons: Sequence[Button], card: JobCard, extra: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Rows of a card's buttons."""
+    return button_rows(buttons, job_id=card.job_id, locale=card.requester.locale, extra=extra)
+
+
+def button_rows(
+    buttons: Sequence[Button], *, job_id: str, locale: str | None, extra: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Rows of at most five, labelled in a language; `extra` are buttons that are components already."""
+    drawn = [
+        {
+            "type": BUTTON,
+            "style": _STYLES.get(button.action, SECONDARY),
+            "label": in_language(button.label, locale)[:80],
+            "custom_id": button_id(button.action, job_id),
+        }
+        for button in buttons
+    ]
+    drawn += extra
+    return [{"type": ROW, "components": list(group)} for group in _in_groups(drawn)]
+
+
+def link_button(label: str, url: str) -> dict[str, Any]:
+    """A button that opens an address."""
+    return {"type": BUTTON, "style": LINK, "label": label[:80], "url": url}
+
+
+def with_clip(card: dict[str, Any], filenames: Sequence[str], *, spoiler: bool) -> dict[str, Any]:
+    """A card's message that shows files sent along with it, above everything else."""
+    items = [{"media": {"url": f"attachment://{name}"}, "spoiler": spoiler} for name in filenames]
+    attachments = [{"id": number, "filename": name} for number, name in enumerate(filenames)]
+    gallery = {"type": GALLERY, "items": items}
+    return {**card, "components": [gallery, *card["components"]], "attachments": attachments}
+
+
+def clip_link(guild: str | None, place: str) -> str:
+    """Where Discord's clients show a message; `place` is `channel:message`."""
+    channel, _, message = place.partition(":")
+    return f"https://discord.com/channels/{guild or '@me'}/{channel}/{message}"
+
+
+def card_reference(anchor: Anchor, message: str) -> str:
+    """How a card's message is remembered: `channel:message`, or `@message` where only the interaction's token edits it."""
+    return f"@{message}" if anchor.by_token else f"{anchor.channel}:{message}"
+
+
+def _pressable(card: JobCard) -> list[Button]:
+    posted = card.delivery is not None and card.delivery.method in {"attachment", "transcoded", "direct_message"}
+    return [button for button in card.buttons if not (posted and button.action in UNDER_CLIP)]
+
+
+def _way_to_the_clip(card: JobCard) -> list[dict[str, Any]]:
+    delivery, locale = card.delivery, card.requester.locale
+    if delivery is None or not delivery.reference:
+        return []
+    if delivery.method == "link":
+        return [link_button(in_language(say("Watch the clip"), locale), delivery.reference)]
+    if delivery.reference.startswith("@"):
+        return []
+    guild = card.requester.workspace if card.requester.workspace.isdigit() else None
+    if delivery.method == "direct_message":
+        guild = None
+    return [link_button(in_language(say("Go to the clip"), locale), clip_link(guild, delivery.reference))]
+
+
+def _bar(progress: float) -> str:
+    full = round(max(0.0, min(1.0, progress)) * BAR)
+    return f"`{'▰' * full}{'▱' * (BAR - full)}` {progress:.0%}"
+
+
+def _line(text: str) -> str:
+    """Our own sentences may hold a provider's or a person's words: their marks stay marks, on one line."""
+    return plain(text, LINE_SHOWN)
+
+
+def _message(components: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"flags": COMPONENTS_V2, "components": components, "allowed_mentions": {"parse": []}}
+
+
+def _in_groups(drawn: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for first in range(0, len(drawn), A_ROW):
+        yield drawn[first : first + A_ROW]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from bot.jobs.model import (
     WishKind,
 )
 from bot.jobs.states import State
+from bot.languages.stored import pack, unpack
 from bot.money.amount import Money
 from storage import tables
 
@@ -77,8 +78,12 @@ def job_from_row(row: RowMapping | dict[str, Any]) -> Job:
         values[name] = None if row[column] is None else Money(row[column])
     for name, kind in _VALUES.items():
         values[name] = None if row[name] is None else kind(**row[name])
+    if values["note"] is not None:
+        values["note"] = unpack(values["note"])
+    if (error := values["error"]) is not None:
+        values["error"] = replace(error, message=unpack(error.message))
     return Job(
-        adjustments=tuple(row["adjustments"] or ()),
+        adjustments=tuple(unpack(each) for each in row["adjustments"] or ()),
         id=row["id"],
         state=State(row["state"]),
         relation=Relation(row["relation"]) if row["relation"] else None,
@@ -111,8 +116,12 @@ def job_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
             columns[_MONEY[name]] = None if value is None else int(value)
         elif name in _VALUES:
             columns[name] = None if value is None else asdict(value)
+            if name == "error" and value is not None:
+                columns[name]["message"] = pack(value.message)
         elif name == "adjustments":
-            columns[name] = list(value)
+            columns[name] = [pack(each) for each in value]
+        elif name == "note":
+            columns[name] = None if value is None else pack(value)
         elif name in _SAME_NAME or name == "anchor":
             columns[name] = value
         else:
@@ -210,7 +219,7 @@ def new_job_row(request: JobRequest, quote: Money, mark: str, now: datetime) -> 
         "failed_over": False,
         "flagged": False,
         "held_back": False,
-        "adjustments": list(request.adjustments),
+        "adjustments": [pack(each) for each in request.adjustments],
         "state_since": now,
         "created_at": now,
         "updated_at": now,

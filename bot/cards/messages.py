@@ -6,22 +6,23 @@ from datetime import datetime
 
 from bot.jobs.model import Job
 from bot.jobs.states import State
+from bot.languages.said import joined, say
 from bot.tracker.breaker import Health
 from bot.tracker.render_times import Measured, eta
 
 HEADLINES = {
-    State.RECEIVED: "Looking at your picture",
-    State.QUOTED: "Ready when you are",
-    State.QUEUED: "In line",
-    State.SUBMITTING: "Handing it to the renderer",
-    State.UNCONFIRMED: "Checking whether the provider took it",
-    State.RENDERING: "Rendering",
-    State.FETCHING: "Fetching your clip",
-    State.DELIVERING: "Posting your clip",
-    State.DELIVERED: "Your clip is ready",
-    State.UNDELIVERED: "Your clip is kept, but not posted",
-    State.FAILED: "This did not work",
-    State.CANCELLED: "Cancelled",
+    State.RECEIVED: say("Looking at your picture"),
+    State.QUOTED: say("Ready when you are"),
+    State.QUEUED: say("In line"),
+    State.SUBMITTING: say("Handing it to the renderer"),
+    State.UNCONFIRMED: say("Checking whether the provider took it"),
+    State.RENDERING: say("Rendering"),
+    State.FETCHING: say("Fetching your clip"),
+    State.DELIVERING: say("Posting your clip"),
+    State.DELIVERED: say("Your clip is ready"),
+    State.UNDELIVERED: say("Your clip is kept, but not posted"),
+    State.FAILED: say("This did not work"),
+    State.CANCELLED: say("Cancelled"),
 }
 
 
@@ -33,23 +34,27 @@ def headline(job: Job) -> str:
 def price_line(job: Job) -> str:
     """What it costs, or cost. Says nothing was charged only when the ledger says so."""
     if job.charged is not None:
-        return f"It cost {job.charged}." if job.charged else "It cost nothing."
+        return say("It cost {price}.", price=job.charged) if job.charged else say("It cost nothing.")
     if job.hold_id is not None:
-        return f"{job.held} is held for it." if job.held else "It costs nothing."
+        return say("{price} is held for it.", price=job.held) if job.held else say("It costs nothing.")
     if job.state is State.QUOTED:
-        return f"It will cost {job.quote}."
+        return say("It will cost {price}.", price=job.quote)
     if job.state in (State.FAILED, State.CANCELLED):
-        return "Nothing was charged."
+        return say("Nothing was charged.")
     return ""
 
 
 def resting_line(health: Health) -> str:
     """Why jobs wait in line at a provider that takes none now; empty when it does."""
     if health.paused:
-        return f"{health.provider} is paused; what waits is kept."
+        return say("{provider} is paused; what waits is kept.", provider=health.provider)
     if health.open_until is None:
         return ""
-    return f"{health.provider} is not taking orders; trying again at {health.open_until:%H:%M} UTC."
+    return say(
+        "{provider} is not taking orders; trying again at {time} UTC.",
+        provider=health.provider,
+        time=f"{health.open_until:%H:%M}",
+    )
 
 
 def eta_line(job: Job, measured: Measured, typical_s: float | None, now: datetime) -> str:
@@ -60,26 +65,35 @@ def eta_line(job: Job, measured: Measured, typical_s: float | None, now: datetim
     if job.state is not State.RENDERING or job.progress is not None:
         return ""
     if measured.p50_s is None:
-        so_far = f"only {measured.count} measured here so far" if measured.count else "not yet measured here"
-        return "" if typical_s is None else f"Usually about {spell(typical_s)} ({so_far})."
+        if typical_s is None:
+            return ""
+        if not measured.count:
+            return say("Usually about {time} (not yet measured here).", time=spell(typical_s))
+        return say(
+            "Usually about {time} (only {count} measured here so far).", time=spell(typical_s), count=measured.count
+        )
     done_at = eta(job.state_since, measured, now)
     if done_at is None:
-        return "Longer than 9 of 10 renders; still going."
-    return f"About {spell((done_at - now).total_seconds())} to go (measured on {measured.count} renders)."
+        return say("Longer than 9 of 10 renders; still going.")
+    left = spell((done_at - now).total_seconds())
+    return say("About {time} to go (measured on {count} renders).", time=left, count=measured.count)
 
 
 def spell(seconds: float) -> str:
     """A length of time as people say it when they do not know it exactly: in steps of 5 s below a minute, then minutes."""
     if seconds < 57.5:
-        return f"{max(1, round(seconds / 5)) * 5} s"
+        return say("{seconds} s", seconds=max(1, round(seconds / 5)) * 5)
     minutes = max(1, round(seconds / 60))
-    return "a minute" if minutes == 1 else f"{minutes} minutes"
+    return say("a minute") if minutes == 1 else say("{minutes} minutes", minutes=minutes)
 
 
 def delivery_text(job: Job) -> str:
     """What stands beside the posted clip."""
-    seconds = job.settings.duration_s
-    made = f"{seconds} s, {job.settings.resolution}, {job.provider}"
+    made = {"seconds": job.settings.duration_s, "resolution": job.settings.resolution, "provider": job.provider}
     if job.provider == "local":
-        made += " (a camera move over the picture, not a generated scene)"
-    return f"{made}. {price_line(job)}".strip()
+        said = say(
+            "{seconds} s, {resolution}, {provider} (a camera move over the picture, not a generated scene).", **made
+        )
+    else:
+        said = say("{seconds} s, {resolution}, {provider}.", **made)
+    return joined((said, price_line(job)))

@@ -14,6 +14,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bot.errors import LimitReached
+from bot.languages.said import joined, say
 from bot.money.amount import Money
 
 UNLIMITED = -1
@@ -113,28 +114,71 @@ def require_room(amount: Money, standings: Iterable[Standing]) -> None:
             raise LimitReached(_money_sentence(standing, amount), scope=standing.scope, resets_at=standing.resets_at)
 
 
-_OWNERS = {"installation": "this installation", "workspace": "this workspace", "channel": "this channel"}
-
-
-def whose(scope: str) -> str:
-    """`your`, `this channel's`, … for a sentence."""
-    kind = scope.partition(":")[0]
-    return f"{_OWNERS[kind]}'s" if kind in _OWNERS else "your"
-
-
-def _adjective(period: Period) -> str:
-    return "daily" if period is Period.DAY else "monthly"
-
-
 def _jobs_sentence(standing: Standing) -> str:
-    return (
-        f"This would exceed {whose(standing.scope)} {_adjective(standing.period)} limit of {standing.limit_jobs} "
-        f"clips; {standing.used_jobs} are used. It resets at {standing.resets_at:%Y-%m-%d %H:%M} UTC."
-    )
+    figures = {"limit": standing.limit_jobs, "used": standing.used_jobs}
+    # Whole sentences: what belongs to whom is said in another order, and other words, elsewhere.
+    match standing.scope.partition(":")[0], standing.period:
+        case "installation", Period.DAY:
+            said = say(
+                "This would exceed this installation's daily limit of {limit} clips; {used} are used.", **figures
+            )
+        case "installation", Period.MONTH:
+            said = say(
+                "This would exceed this installation's monthly limit of {limit} clips; {used} are used.", **figures
+            )
+        case "workspace", Period.DAY:
+            said = say("This would exceed this workspace's daily limit of {limit} clips; {used} are used.", **figures)
+        case "workspace", Period.MONTH:
+            said = say("This would exceed this workspace's monthly limit of {limit} clips; {used} are used.", **figures)
+        case "channel", Period.DAY:
+            said = say("This would exceed this channel's daily limit of {limit} clips; {used} are used.", **figures)
+        case "channel", Period.MONTH:
+            said = say("This would exceed this channel's monthly limit of {limit} clips; {used} are used.", **figures)
+        case _, Period.DAY:
+            said = say("This would exceed your daily limit of {limit} clips; {used} are used.", **figures)
+        case _:
+            said = say("This would exceed your monthly limit of {limit} clips; {used} are used.", **figures)
+    return joined((said, _resets(standing)))
 
 
 def _money_sentence(standing: Standing, amount: Money) -> str:
-    return (
-        f"This clip costs {amount}, and of {whose(standing.scope)} {_adjective(standing.period)} budget of "
-        f"{standing.limit_usd} only {standing.left_usd} is left. It resets at {standing.resets_at:%Y-%m-%d %H:%M} UTC."
-    )
+    figures = {"price": amount, "limit": standing.limit_usd, "left": standing.left_usd}
+    match standing.scope.partition(":")[0], standing.period:
+        case "installation", Period.DAY:
+            said = say(
+                "This clip costs {price}, and of this installation's daily budget of {limit} only {left} is left.",
+                **figures,
+            )
+        case "installation", Period.MONTH:
+            said = say(
+                "This clip costs {price}, and of this installation's monthly budget of {limit} only {left} is left.",
+                **figures,
+            )
+        case "workspace", Period.DAY:
+            said = say(
+                "This clip costs {price}, and of this workspace's daily budget of {limit} only {left} is left.",
+                **figures,
+            )
+        case "workspace", Period.MONTH:
+            said = say(
+                "This clip costs {price}, and of this workspace's monthly budget of {limit} only {left} is left.",
+                **figures,
+            )
+        case "channel", Period.DAY:
+            said = say(
+                "This clip costs {price}, and of this channel's daily budget of {limit} only {left} is left.", **figures
+            )
+        case "channel", Period.MONTH:
+            said = say(
+                "This clip costs {price}, and of this channel's monthly budget of {limit} only {left} is left.",
+                **figures,
+            )
+        case _, Period.DAY:
+            said = say("This clip costs {price}, and of your daily budget of {limit} only {left} is left.", **figures)
+        case _:
+            said = say("This clip costs {price}, and of your monthly budget of {limit} only {left} is left.", **figures)
+    return joined((said, _resets(standing)))
+
+
+def _resets(standing: Standing) -> str:
+    return say("It resets at {time} UTC.", time=f"{standing.resets_at:%Y-%m-%d %H:%M}")

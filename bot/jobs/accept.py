@@ -9,6 +9,7 @@ from bot.errors import BadPrompt, LimitReached, NotAllowed
 from bot.jobs.catalogue import check_settings, choose_model, quote
 from bot.jobs.model import Asset, Job, JobRequest, Relation
 from bot.keeping.files import freshened
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.money.limits import require_room
 from bot.ports import Engine, MediaStore, Model, Provider
@@ -49,7 +50,7 @@ class FrontDesk:
             for model in provider.models():
                 if model.made_from == "clip":
                     return model
-        raise BadPrompt("Nothing on this installation makes loops; the `local` provider would.")
+        raise BadPrompt(say("Nothing on this installation makes loops; the `local` provider would."))
 
     async def accept(self, request: JobRequest, assets: Sequence[tuple[str, Asset]] = ()) -> tuple[Job, bool]:
         """Check a request and write its row; returns the job and whether it is new.
@@ -60,7 +61,7 @@ class FrontDesk:
         self._require_disk()
         model = self.model(request.provider, request.model)
         if (model.made_from == "clip") != (request.relation is Relation.LOOP):
-            raise BadPrompt(f"{model.title} is made from a finished clip: press Loop under one.")
+            raise BadPrompt(say("{model} is made from a finished clip: press Loop under one.", model=model.title))
         checked = replace(
             request, prompt=check_prompt(request.prompt, model), settings=check_settings(model, request.settings)
         )
@@ -82,12 +83,15 @@ class FrontDesk:
     async def _require_permission(self, request: JobRequest, price: Money) -> None:
         requester = request.requester
         if await self._stores.workspaces.is_blocked(requester.person):
-            raise NotAllowed("You cannot use Reelbot here; an operator has blocked you.")
+            raise NotAllowed(say("You cannot use Reelbot here; an operator has blocked you."))
         permission = await self._stores.workspaces.see(requester)
         if permission is Permission.BLOCKED:
-            raise NotAllowed("An operator has blocked Reelbot here.")
+            raise NotAllowed(say("An operator has blocked Reelbot here."))
         if permission is Permission.PENDING and price > 0:
             raise NotAllowed(
-                "Paid models are not switched on here yet: an operator of this Reelbot must allow it first "
-                f"(`reelbot workspaces allow {requester.platform}:{requester.workspace}`). The `local` provider works."
+                say(
+                    "Paid models are not switched on here yet: an operator of this Reelbot must allow it first "
+                    "(`reelbot workspaces allow {workspace}`). The `local` provider works.",
+                    workspace=f"{requester.platform}:{requester.workspace}",
+                )
             )

@@ -9,6 +9,8 @@ from bot.errors import Expired, NotAllowed, NotFound, TooLate
 from bot.ids import JobId
 from bot.jobs.model import Job, WishKind
 from bot.jobs.states import FINAL, State
+from bot.languages.said import say
+from bot.languages.words import state_word
 from bot.ports import Clock, Engine
 from bot.stores import Stores
 from bot.tracker.schedule import Times
@@ -43,25 +45,29 @@ class Actions:
         if len(candidates) == 1 and candidates[0].erased_at is None:
             return candidates[0]
         if len(candidates) > 1:
-            raise NotFound(f"More than one job begins with {job_id}; write more of its id.")
-        raise NotFound(f"There is no job {job_id}; `reelbot history` lists them.")
+            raise NotFound(say("More than one job begins with {id}; write more of its id.", id=job_id))
+        raise NotFound(say("There is no job {id}; `reelbot history` lists them.", id=job_id))
 
     async def cancel(self, job_id: JobId, presser: Presser) -> Job:
         """Before submitting: at once and free. Later: asked of the provider where it can. Delivering: too late."""
         job = await self.find(job_id)
-        _require(presser, job, team_lead=True, what="cancel this job")
+        _require(
+            presser, job, team_lead=True, refusal=say("Only the person who asked, or a team lead can cancel this job.")
+        )
         if job.state is State.CANCELLED:
             return job
         if job.state in FINAL or job.state is State.DELIVERING:
-            raise TooLate(f"This job is {job.state} already; there is nothing left to cancel.")
+            raise TooLate(
+                say("This job is {state} already; there is nothing left to cancel.", state=state_word(job.state))
+            )
         return await self._wish(job, WishKind.CANCEL, presser)
 
     async def confirm(self, job_id: JobId, presser: Presser) -> Job:
         """Start a quoted job at the price told. The first committed of confirm and cancel wins."""
         job = await self.find(job_id)
-        _require(presser, job, team_lead=False, what="start this job")
+        _require(presser, job, team_lead=False, refusal=say("Only the person who asked can start this job."))
         if job.state in FINAL:
-            raise TooLate(f"This job is {job.state} already; start a new one.")
+            raise TooLate(say("This job is {state} already; start a new one.", state=state_word(job.state)))
         if job.state is not State.QUOTED:
             return job
         return await self._wish(job, WishKind.CONFIRM, presser)
@@ -69,11 +75,18 @@ class Actions:
     async def resend(self, job_id: JobId, presser: Presser, *, anchor: str | None = None) -> Job:
         """Post a finished clip once more, as a new delivery; to where `anchor` says, else where it was asked for."""
         job = await self.find(job_id)
-        _require(presser, job, team_lead=True, what="send this clip again")
+        _require(
+            presser,
+            job,
+            team_lead=True,
+            refusal=say("Only the person who asked, or a team lead can send this clip again."),
+        )
         if job.state not in (State.DELIVERED, State.UNDELIVERED) or job.output is None:
-            raise TooLate(f"This job is {job.state}; there is no finished clip to send.")
+            raise TooLate(say("This job is {state}; there is no finished clip to send.", state=state_word(job.state)))
         if job.clip_deleted_at is not None:
-            raise Expired(f"The clip was deleted on {job.clip_deleted_at:%Y-%m-%d}, when its time was over.")
+            raise Expired(
+                say("The clip was deleted on {day}, when its time was over.", day=f"{job.clip_deleted_at:%Y-%m-%d}")
+            )
         return await self._wish(job, WishKind.RESEND, presser, {"anchor": anchor} if anchor else None)
 
     async def resolve(
@@ -85,15 +98,17 @@ class Actions:
         """
         job = await self.find(job_id)
         if not presser.is_operator:
-            raise NotAllowed("Only an operator can decide this.")
+            raise NotAllowed(say("Only an operator can decide this."))
         if job.state is not State.UNCONFIRMED:
-            raise TooLate(f"This job is {job.state}; only unconfirmed jobs are resolved by hand.")
+            raise TooLate(
+                say("This job is {state}; only unconfirmed jobs are resolved by hand.", state=state_word(job.state))
+            )
         submission = await self._stores.submissions.load(job.attempt_id or "")
         if submission is not None:
             age = self._clock.now() - submission.started_at
             if timedelta(0) <= age < self._times.resolve_after:
                 wait = (self._times.resolve_after - age).total_seconds()
-                raise TooLate(f"The provider may still answer; decide in {wait:.0f} seconds.")
+                raise TooLate(say("The provider may still answer; decide in {seconds:.0f} seconds.", seconds=wait))
         details = {"as": decision, "provider_job_id": provider_job_id}
         return await self._wish(job, WishKind.RESOLVE, presser, details)
 
@@ -105,8 +120,7 @@ class Actions:
         return job
 
 
-def _require(presser: Presser, job: Job, *, team_lead: bool, what: str) -> None:
+def _require(presser: Presser, job: Job, *, team_lead: bool, refusal: str) -> None:
     if presser.is_operator or presser.person == job.requester.person or (team_lead and presser.is_team_lead):
         return
-    who = "the person who asked, or a team lead" if team_lead else "the person who asked"
-    raise NotAllowed(f"Only {who} can {what}.")
+    raise NotAllowed(refusal)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
+from bot.languages.said import joined, listed, say, say_n
 from bot.money.amount import Money
 from bot.ports import Model, Provider
 from bot.prompts.check import check_negative
@@ -27,10 +28,10 @@ def choose_model(
     named by its full slug or by its last part where only one has it. `BadPrompt` names what there is.
     """
     if not providers:
-        raise BadPrompt("No provider is set up.")
+        raise BadPrompt(say("No provider is set up."))
     by_name = {one.name: one for one in providers}
     if provider is not None and provider.casefold() not in by_name:
-        raise BadPrompt(_unknown("provider", provider, by_name))
+        raise BadPrompt(_no_provider(provider, by_name))
     if model is not None and provider is None and model.casefold() in by_name:
         provider, model = model, None
     if model is None:
@@ -45,14 +46,27 @@ def choose_model(
             if entry.provider == provider.casefold():
                 return entry
         if matching:
-            raise BadPrompt(f"{model} is a model of {matching[0].provider}, not of {provider}.")
-        raise BadPrompt(_unknown("model", model, _slugs([by_name[provider.casefold()]])))
+            raise BadPrompt(
+                say(
+                    "{model} is a model of {owner}, not of {provider}.",
+                    model=model,
+                    owner=matching[0].provider,
+                    provider=provider,
+                )
+            )
+        raise BadPrompt(_no_model(model, _slugs([by_name[provider.casefold()]])))
     exact = [entry for entry in matching if entry.slug.casefold() == model.casefold()]
     if exact or len(matching) == 1:
         return (exact or matching)[0]
     if matching:
-        raise BadPrompt(f"{model} may be {_listed([one.slug for one in matching], 'or')}; name it in full.")
-    raise BadPrompt(_unknown("model", model, _slugs(providers)))
+        raise BadPrompt(
+            say(
+                "{model} may be {models}; name it in full.",
+                model=model,
+                models=listed([one.slug for one in matching], "or"),
+            )
+        )
+    raise BadPrompt(_no_model(model, _slugs(providers)))
 
 
 def offered(provider: Provider) -> list[Model]:
@@ -63,20 +77,25 @@ def offered(provider: Provider) -> list[Model]:
 def check_settings(model: Model, settings: RenderSettings) -> RenderSettings:
     """The settings as they are stored. `BadPrompt` says what the model cannot do, and what it can."""
     if settings.duration_s not in model.durations_s:
-        raise BadPrompt(_not_available(f"{settings.duration_s} s", [f"{one} s" for one in model.durations_s], model))
+        lengths = [say("{seconds} s", seconds=one) for one in model.durations_s]
+        raise BadPrompt(_not_available(say("{seconds} s", seconds=settings.duration_s), lengths, model))
     if settings.resolution not in model.resolutions:
         raise BadPrompt(_not_available(settings.resolution, model.resolutions, model))
     if settings.seed is not None:
         if not model.takes_seed:
-            raise BadPrompt(f"{model.title} takes no seed; leave --seed out.")
+            raise BadPrompt(say("{model} takes no seed; leave --seed out.", model=model.title))
         if not 0 <= settings.seed <= model.seed_max:
-            raise BadPrompt(f"The seed must lie between 0 and {model.seed_max}; {settings.seed} does not.")
+            raise BadPrompt(
+                say("The seed must lie between 0 and {most}; {seed} does not.", most=model.seed_max, seed=settings.seed)
+            )
     if settings.audio and not model.takes_audio:
-        raise BadPrompt(f"{model.title} takes no audio.")
+        raise BadPrompt(say("{model} takes no audio.", model=model.title))
     if settings.expand and not model.takes_expand:
-        raise BadPrompt(f"{model.title} cannot expand prompts.")
-    _require_known("camera", settings.camera, CAMERA_MOVES)
-    _require_known("motion", settings.motion, MOTIONS)
+        raise BadPrompt(say("{model} cannot expand prompts.", model=model.title))
+    if settings.camera is not None and settings.camera not in CAMERA_MOVES:
+        raise BadPrompt(_no_camera(settings.camera))
+    if settings.motion is not None and settings.motion not in MOTIONS:
+        raise BadPrompt(_no_motion(settings.motion))
     return replace(settings, negative_prompt=check_negative(settings.negative_prompt, model))
 
 
@@ -94,24 +113,53 @@ def _slugs(providers: Iterable[Provider]) -> list[str]:
     return [entry.slug for one in providers for entry in offered(one)]
 
 
-def _require_known(what: str, value: str | None, known: Sequence[str]) -> None:
-    if value is not None and value not in known:
-        raise BadPrompt(_unknown(f"{what} word", value, known))
+def _no_provider(word: str, known: Iterable[str]) -> str:
+    word, close, there = _looked_up(word, known)
+    if close:
+        return joined((say("I do not know the provider {word}; did you mean {close}?", word=word, close=close), there))
+    return joined((say("I do not know the provider {word}.", word=word), there))
 
 
-def _unknown(what: str, said: str, known: Iterable[str]) -> str:
+def _no_model(word: str, known: Iterable[str]) -> str:
+    word, close, there = _looked_up(word, known)
+    if close:
+        return joined((say("I do not know the model {word}; did you mean {close}?", word=word, close=close), there))
+    return joined((say("I do not know the model {word}.", word=word), there))
+
+
+def _no_camera(word: str) -> str:
+    word, close, there = _looked_up(word, CAMERA_MOVES)
+    if close:
+        return joined(
+            (say("I do not know the camera word {word}; did you mean {close}?", word=word, close=close), there)
+        )
+    return joined((say("I do not know the camera word {word}.", word=word), there))
+
+
+def _no_motion(word: str) -> str:
+    word, close, there = _looked_up(word, MOTIONS)
+    if close:
+        return joined(
+            (say("I do not know the motion word {word}; did you mean {close}?", word=word, close=close), there)
+        )
+    return joined((say("I do not know the motion word {word}.", word=word), there))
+
+
+def _looked_up(word: str, known: Iterable[str]) -> tuple[str, str, str]:
+    """The word as it is shown, the one that was probably meant, and the sentence that names what there is."""
     known = list(known)
-    said = said if len(said) <= 80 else f"{said[:80]}…"
-    close = get_close_matches(said.casefold(), known, n=1, cutoff=0.6)
-    meant = f"; did you mean {close[0]}?" if close else "."
-    return f"I do not know the {what} {said}{meant} There {'is' if len(known) == 1 else 'are'} {_listed(known, 'and')}."
+    word = word if len(word) <= 80 else f"{word[:80]}…"
+    close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    there = say_n("There is {known}.", "There are {known}.", len(known), known=listed(known, "and"))
+    return word, close[0] if close else "", there
 
 
-def _not_available(said: str, able: Sequence[str], model: Model) -> str:
-    return f"{said} is not available for {model.title}; {_listed(able, 'and')} {'is' if len(able) == 1 else 'are'}."
-
-
-def _listed(words: Sequence[str], joint: str) -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+def _not_available(asked: str, able: Sequence[str], model: Model) -> str:
+    return say_n(
+        "{asked} is not available for {model}; {able} is.",
+        "{asked} is not available for {model}; {able} are.",
+        len(able),
+        asked=asked,
+        model=model.title,
+        able=listed(able, "and"),
+    )

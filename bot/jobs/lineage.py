@@ -15,6 +15,8 @@ from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Presser
 from bot.jobs.model import Asset, InputRef, Job, JobRequest, Relation, RenderSettings, Requester
 from bot.jobs.options import combine
+from bot.languages.said import say
+from bot.languages.words import state_word
 from bot.ports import Model
 from bot.prompts.words import parse
 from bot.stores import Stores
@@ -69,9 +71,10 @@ class Lineage:
         changes = changes or Changes()
         _require_may(parent, relation, requester, presser)
         if relation in UNCHANGING and not changes.is_empty:
-            raise BadPrompt(f"{relation.capitalize()} takes no changes; use Edit to change words or settings.")
+            button = say("Loop") if relation is Relation.LOOP else say("Again")
+            raise BadPrompt(say("{button} takes no changes; use Edit to change words or settings.", button=button))
         if relation is Relation.EDIT and changes.is_empty:
-            raise BadPrompt("Nothing was changed; use Again for another take with the same words.")
+            raise BadPrompt(say("Nothing was changed; use Again for another take with the same words."))
         origin = await self._origin(parent)
         if relation is Relation.LOOP:
             request, assets = await self._loop(parent, origin)
@@ -98,7 +101,12 @@ class Lineage:
         self, origin: Job, relation: Relation, changes: Changes
     ) -> tuple[JobRequest, list[tuple[str, Asset]]]:
         if origin.inputs_deleted_at is not None:
-            raise _expired("picture of this clip was", origin.inputs_deleted_at)
+            raise Expired(
+                say(
+                    "The picture of this clip was deleted on {day}, when its time was over: attach a picture again.",
+                    day=f"{origin.inputs_deleted_at:%Y-%m-%d}",
+                )
+            )
         model, prompt, settings = self._words(origin, changes)
         if relation is Relation.AGAIN:
             settings = replace(settings, seed=None)
@@ -159,12 +167,19 @@ class Lineage:
 
     async def _clip(self, parent: Job) -> Asset:
         if parent.clip_deleted_at is not None:
-            raise _expired("clip was", parent.clip_deleted_at)
+            raise Expired(
+                say(
+                    "The clip was deleted on {day}, when its time was over: attach a picture again.",
+                    day=f"{parent.clip_deleted_at:%Y-%m-%d}",
+                )
+            )
         if parent.output is None:
-            raise TooLate(f"This job is {parent.state} and has no finished clip to go on from.")
+            raise TooLate(
+                say("This job is {state} and has no finished clip to go on from.", state=state_word(parent.state))
+            )
         clip = await self._stores.assets.load(parent.output.asset_id)
         if clip is None:
-            raise NotFound("The clip is no longer kept; attach a picture and start anew.")
+            raise NotFound(say("The clip is no longer kept; attach a picture and start anew."))
         return clip
 
     def _words(self, origin: Job, changes: Changes) -> tuple[Model, str, RenderSettings]:
@@ -175,24 +190,22 @@ class Lineage:
         model = self._front_desk.model(provider, named or (origin.model if changes.provider is None else None))
         prompt = origin.prompt if changes.prompt is None or not written.prompt else written.prompt
         if not prompt:
-            raise Expired("The words of this clip were deleted when their time was over: write them anew with Edit.")
+            raise Expired(
+                say("The words of this clip were deleted when their time was over: write them anew with Edit.")
+            )
         return model, prompt, combine(model, written, changes.settings, base=origin.settings)
 
 
 def _require_may(parent: Job, relation: Relation, requester: Requester, presser: Presser) -> None:
     if parent.erased_at is not None or parent.forget:
-        raise NotFound(f"There is no job {parent.id}.")
+        raise NotFound(say("There is no job {id}.", id=parent.id))
     home = (parent.requester.platform, parent.requester.workspace)
     if not presser.is_operator and home != (requester.platform, requester.workspace):
-        raise NotFound(f"There is no job {parent.id}.")
+        raise NotFound(say("There is no job {id}.", id=parent.id))
     if relation is Relation.EDIT and not presser.is_operator and presser.person != parent.requester.person:
-        raise NotAllowed("Only the person who asked can edit this; press Again or start your own.")
+        raise NotAllowed(say("Only the person who asked can edit this; press Again or start your own."))
 
 
 def _kept(asset: Asset | None, given: InputRef) -> InputRef:
     """The file itself once it is kept; until then where the person left it."""
     return InputRef(source="asset", locator=asset.id, filename=given.filename) if asset is not None else given
-
-
-def _expired(what: str, when: Any) -> Expired:
-    return Expired(f"The {what} deleted on {when:%Y-%m-%d}, when its time was over: attach a picture again.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
+from bot.languages.said import say
 from bot.ports import Model
 from bot.prompts.words import Words
 
@@ -28,7 +29,11 @@ def combine(
     for name in WORDS:
         word, field = getattr(words, name), fields.get(name)
         if word is not None and field is not None and word != field:
-            raise BadPrompt(f"The prompt says {word} and the option says {field}; leave one of them out.")
+            raise BadPrompt(
+                say(
+                    "The prompt says {word} and the option says {field}; leave one of them out.", word=word, field=field
+                )
+            )
         chosen[name] = field if field is not None else word
     chosen |= {name: fields.get(name) for name in ("expand", "audio")}
     return replace(base, **{name: value for name, value in chosen.items() if value is not None})

@@ -13,6 +13,7 @@ from bot.jobs.actions import Presser
 from bot.jobs.model import Delivery, Forget, Job
 from bot.keeping.files import Files
 from bot.keeping.stores import ErasureStore
+from bot.languages.said import joined, say, say_n
 from bot.ports import Courier, Engine, MessageRef, Retracts
 from bot.stores import Stores
 
@@ -39,16 +40,37 @@ class Forgotten:
 
     def remains(self) -> tuple[str, ...]:
         """Sentences for the person: what is left, where, and for how long."""
-        said = ["Amounts stay in the ledger, under a key instead of a name until the month ends, so that limits count."]
+        said: list[str] = [
+            say("Amounts stay in the ledger, under a key instead of a name until the month ends, so that limits count.")
+        ]
         if self.under_way:
-            count = len(self.under_way)
-            said.append(f"{_some(count, 'job')} under way: what is paid is finished and booked, then erased unposted.")
+            said.append(
+                say_n(
+                    "{count} job under way: what is paid is finished and booked, then erased unposted.",
+                    "{count} jobs under way: what is paid is finished and booked, then erased unposted.",
+                    len(self.under_way),
+                )
+            )
         if self.posts_left:
-            places = ", ".join(sorted(set(self.posts_left)))
-            said.append(f"{_some(len(self.posts_left), 'message')} could not be deleted from here: {places}.")
+            said.append(
+                say_n(
+                    "{count} message could not be deleted from here: {places}.",
+                    "{count} messages could not be deleted from here: {places}.",
+                    len(self.posts_left),
+                    places=joined(sorted(set(self.posts_left)), ", "),
+                )
+            )
         if self.files_shared:
-            said.append(f"{_some(self.files_shared, 'file')} also used by other people's jobs stay with those.")
-        said.append("Backups made before hold it until they are rotated out; providers keep inputs by their own rules.")
+            said.append(
+                say_n(
+                    "{count} file also used by other people's jobs stay with those.",
+                    "{count} files also used by other people's jobs stay with those.",
+                    self.files_shared,
+                )
+            )
+        said.append(
+            say("Backups made before hold it until they are rotated out; providers keep inputs by their own rules.")
+        )
         return tuple(said)
 
 
@@ -68,7 +90,7 @@ class Forgetting:
         """Erase one job with its clip and its posts: at once, or when it has ended. `NotAllowed` for others."""
         may = presser.is_operator or presser.is_team_lead or presser.is_moderator
         if not may and presser.person != job.requester.person:
-            raise NotAllowed("Only the person who asked, a team lead or a moderator can delete this.")
+            raise NotAllowed(say("Only the person who asked, a team lead or a moderator can delete this."))
         return await self._forget([job], Forget.JOB, presser.person)
 
     async def forget(self, person: str) -> Forgotten:
@@ -94,7 +116,7 @@ class Forgetting:
             elif delivery.outcome == "posted":
                 left.append(delivery.place)
         if not await self._take_down_card(job):
-            left.append("its card")
+            left.append(say("its card"))
         await self._erasure.erase(job.id)
         return deleted, tuple(left)
 
@@ -147,7 +169,3 @@ class Forgetting:
             # What a chat cannot or will not delete stays there, and the answer says so.
             log.warning("post.not_retracted", job_id=job.id, exc_info=True)
             return False
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

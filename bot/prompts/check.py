@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
+from bot.languages.said import say
 from bot.ports import Model
 from bot.prompts.text import tidy
 
@@ -24,9 +25,16 @@ def check_prompt(prompt: str, model: Model) -> str:
     """The prompt as it is stored. `BadPrompt` when it is empty or longer than the model takes."""
     prompt = tidy(prompt)
     if not prompt:
-        raise BadPrompt("The prompt is empty: write what should happen in the picture.")
+        raise BadPrompt(say("The prompt is empty: write what should happen in the picture."))
     if len(prompt) > model.prompt_max:
-        raise BadPrompt(f"The prompt has {len(prompt):,} characters; {model.title} takes at most {model.prompt_max:,}.")
+        raise BadPrompt(
+            say(
+                "The prompt has {count:,} characters; {model} takes at most {most:,}.",
+                count=len(prompt),
+                model=model.title,
+                most=model.prompt_max,
+            )
+        )
     return prompt
 
 
@@ -36,10 +44,15 @@ def check_negative(negative: str | None, model: Model) -> str | None:
     if not negative:
         return None
     if not model.takes_negative:
-        raise BadPrompt(f"{model.title} takes no negative prompt; leave --neg out.")
+        raise BadPrompt(say("{model} takes no negative prompt; leave --neg out.", model=model.title))
     if len(negative) > model.negative_max:
         raise BadPrompt(
-            f"The negative prompt has {len(negative):,} characters; {model.title} takes at most {model.negative_max:,}."
+            say(
+                "The negative prompt has {count:,} characters; {model} takes at most {most:,}.",
+                count=len(negative),
+                model=model.title,
+                most=model.negative_max,
+            )
         )
     return negative
 
@@ -61,7 +74,11 @@ def compose(prompt: str, settings: RenderSettings, model: Model) -> str:
     text = " ".join(sentences)
     if len(text) > model.prompt_max:
         raise BadPrompt(
-            f"With the words for camera and motion the prompt has {len(text):,} characters; {model.title} takes at "
-            f"most {model.prompt_max:,}."
+            say(
+                "With the words for camera and motion the prompt has {count:,} characters; {model} takes at most {most:,}.",
+                count=len(text),
+                model=model.title,
+                most=model.prompt_max,
+            )
         )
     return text

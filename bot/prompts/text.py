@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from bot.errors import BadPrompt
+from bot.languages.said import say
 
 # Control characters do nothing in a prompt and break terminals; line breaks and tabs are text.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ufeff]")
@@ -17,5 +18,5 @@ def tidy(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BadPrompt("The text holds half of a character; type it again.") from error
+        raise BadPrompt(say("The text holds half of a character; type it again.")) from error
     return unicodedata.normalize("NFC", text).strip()

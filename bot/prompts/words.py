@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.errors import BadPrompt
 from bot.jobs.model import RenderSettings
+from bot.languages.said import joined, listed, say
 from bot.prompts.text import tidy
 
 CAMERA_MOVES = ("zoom-in", "zoom-out", "pan-left", "pan-right", "pan-up", "pan-down", "orbit", "static")
@@ -119,16 +120,12 @@ def _read(text: str, name: str, end: int) -> tuple[str, str | int, str, int]:
     typed = f"--{name} {value}"
     if name == "seed":
         if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
-            raise BadPrompt(f"--seed takes a whole number, not {_shown(value)}.")
+            raise BadPrompt(say("--seed takes a whole number, not {word}.", word=_shown(value)))
         return field, int(value), typed, end
     if name in _CHOICES:
         value = value.casefold()
         if value not in _CHOICES[name]:
-            hint = _closest(value, _CHOICES[name])
-            raise BadPrompt(
-                f"--{name} does not know {_shown(value)}{f'; did you mean {hint}?' if hint else '.'} "
-                f"It takes {', '.join(_CHOICES[name][:-1])} or {_CHOICES[name][-1]}."
-            )
+            raise BadPrompt(_no_choice(name, value))
     return field, value, typed, end
 
 
@@ -143,28 +140,47 @@ def _value(text: str, name: str, end: int) -> tuple[str, int]:
             if text[at] in _QUOTES[opening] and not text[at + 1 : at + 2].isalnum():
                 value = text[begin + 1 : at]
                 if not value.strip():
-                    raise BadPrompt(f"--{name} has nothing between its quotes.")
+                    raise BadPrompt(say("--{name} has nothing between its quotes.", name=name))
                 return value, at + 1
-        raise BadPrompt(f"The quote after --{name} is never closed: put {_QUOTES[opening][0]} where it ends.")
+        raise BadPrompt(
+            say(
+                "The quote after --{name} is never closed: put {quote} where it ends.",
+                name=name,
+                quote=_QUOTES[opening][0],
+            )
+        )
     match = _NAME.match(text, begin)
     if match is None or _OPENING.match(text, begin):
         example = {"neg": '"blurry, text"', "seed": "7", "model": "NAME"}.get(name) or _CHOICES[name][0]
-        raise BadPrompt(f"--{name} needs a value, like --{name} {example}.")
+        raise BadPrompt(say("--{name} needs a value, like --{name} {example}.", name=name, example=example))
     return match.group(), match.end()
 
 
 def _put(said: dict[str, tuple[str | int, str]], field: str, value: str | int, typed: str) -> None:
     before = said.get(field)
     if before is not None and before[0] != value:
-        raise BadPrompt(f"{before[1]} and {typed} contradict each other; keep one of them.")
+        raise BadPrompt(
+            say("{first} and {second} contradict each other; keep one of them.", first=before[1], second=typed)
+        )
     said[field] = (value, typed)
 
 
 def _unknown(name: str) -> str:
     meant = _ALSO_CALLED.get(name) or _closest(name, (*_TAKES_VALUE, *_COMMON))
     known = "--5s --720p --seed --neg --camera --motion --model"
-    hint = f"did you mean --{meant}?" if meant else f"I know {known}."
-    return f"I do not know {_shown(f'--{name}')}; {hint}"
+    word = _shown(f"--{name}")
+    if meant:
+        return say("I do not know {word}; did you mean --{meant}?", word=word, meant=meant)
+    return say("I do not know {word}; I know {known}.", word=word, known=known)
+
+
+def _no_choice(name: str, value: str) -> str:
+    hint, word = _closest(value, _CHOICES[name]), _shown(value)
+    if hint:
+        unknown = say("--{name} does not know {word}; did you mean {hint}?", name=name, word=word, hint=hint)
+    else:
+        unknown = say("--{name} does not know {word}.", name=name, word=word)
+    return joined((unknown, say("It takes {known}.", known=listed(_CHOICES[name], "or"))))
 
 
 def _is_like_a_word(name: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.errors import BadPrompt
 from bot.jobs.model import Job, Wish, WishKind
 from bot.jobs.moves import Move
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.ports import Clock, Courier, Fetcher, MediaStore, MediaWorkshop, Model, Provider
 from bot.stores import Stores
@@ -71,7 +72,13 @@ class Desk:
         for model in provider.models() if provider else ():
             if model.slug == job.model:
                 return model
-        raise BadPrompt(f"The model {job.model} of {job.provider} is not available here any more; choose another.")
+        raise BadPrompt(
+            say(
+                "The model {model} of {provider} is not available here any more; choose another.",
+                model=job.model,
+                provider=job.provider,
+            )
+        )
 
     def typical_s(self, job: Job) -> float | None:
         """How long such a render usually takes by the vendor's word, in seconds, where there is one."""

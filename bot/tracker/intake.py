@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.errors import BadInput, Expired, NotFound
 from bot.jobs.model import Asset, AssetKind, InputRef, Job
 from bot.keeping.files import as_file
+from bot.languages.said import joined, say
 from bot.ports import MediaStore, MediaWorkshop, Model
 from bot.tracker.desk import Desk
 
@@ -57,12 +58,14 @@ async def keep_picture(
     `BadInput` in one sentence when it cannot be used: then nothing was kept.
     """
     prepared = await workshop.prepare_image(source, model.image, folder / "image.jpg")
-    _require_size(source, "picture", LARGEST_PICTURE_BYTES)
+    if source.stat().st_size > LARGEST_PICTURE_BYTES:
+        most = LARGEST_PICTURE_BYTES // 1_000_000
+        raise BadInput(say("The picture is larger than {most} MB; send a smaller one.", most=most))
     if original is None:
         original = await media.put(source, AssetKind.ORIGINAL, "application/octet-stream")
     kept = await media.put(prepared.path, AssetKind.IMAGE, prepared.content_type, consume=True)
     image = replace(kept, width=prepared.width, height=prepared.height)
-    said = (f"Picture: {', '.join(prepared.changes)}.",) if prepared.changes else ()
+    said = (say("Picture: {changes}.", changes=joined(prepared.changes, ", ")),) if prepared.changes else ()
     return TakenIn(assets=(("original", original), ("image", image)), adjustments=said)
 
 
@@ -71,18 +74,26 @@ async def keep_sound(
 ) -> TakenIn:
     """A sound cut or padded for a clip of `seconds`, kept with its original; as `keep_picture`."""
     prepared = await workshop.prepare_audio(source, seconds, folder / "sound.wav")
-    _require_size(source, "sound", LARGEST_SOUND_BYTES)
+    if source.stat().st_size > LARGEST_SOUND_BYTES:
+        most = LARGEST_SOUND_BYTES // 1_000_000
+        raise BadInput(say("The sound is larger than {most} MB; send a smaller one.", most=most))
     if original is None:
         original = await media.put(source, AssetKind.ORIGINAL, "application/octet-stream")
     kept = await media.put(prepared.path, AssetKind.AUDIO, prepared.content_type, consume=True)
     audio = replace(kept, duration_s=prepared.duration_s)
-    said = (f"Sound: {', '.join(prepared.changes)}.",) if prepared.changes else ()
+    said = (say("Sound: {changes}.", changes=joined(prepared.changes, ", ")),) if prepared.changes else ()
     return TakenIn(assets=(("sound", original), ("audio", audio)), adjustments=said)
 
 
-def _require_size(source: Path, what: str, most: int) -> None:
-    if source.stat().st_size > most:
-        raise BadInput(f"The {what} is larger than {most // 1_000_000} MB; send a smaller one.")
+def not_kept(what: str) -> str:
+    """A file that was there once: `picture`, `sound` or `clip`."""
+    match what:
+        case "picture":
+            return say("The picture is no longer kept; please attach it again.")
+        case "sound":
+            return say("The sound is no longer kept; please attach it again.")
+        case _:
+            return say("The clip is no longer kept; please attach it again.")
 
 
 async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset:
@@ -96,12 +107,18 @@ async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset
             return await desk.media.put(frame, AssetKind.ORIGINAL, "image/png", consume=True)
     courier = desk.couriers.get(ref.source)
     if courier is None:
-        raise NotFound(f"The {what} lies on {ref.source}, which is not connected here; attach it again.")
+        if what == "sound":
+            raise NotFound(
+                say("The sound lies on {place}, which is not connected here; attach it again.", place=ref.source)
+            )
+        raise NotFound(
+            say("The picture lies on {place}, which is not connected here; attach it again.", place=ref.source)
+        )
     return await desk.outside.call("courier.collect", courier.collect(ref), timeout_s=desk.times.transfer_timeout_s)
 
 
 async def _known(asset_id: str, what: str, desk: Desk) -> Asset:
     asset = await desk.stores.assets.load(asset_id)
     if asset is None:
-        raise Expired(f"The {what} is no longer kept; please attach it again.")
+        raise Expired(not_kept(what))
     return asset

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bot.errors import ProviderUnavailable
+from bot.languages.said import say
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ class Outside:
             async with asyncio.timeout(timeout_s):
                 result = await awaitable
         except TimeoutError as error:
-            raise ProviderUnavailable(f"{name} did not answer within {timeout_s:.0f} seconds.") from error
+            raise ProviderUnavailable(
+                say("{name} did not answer within {seconds:.0f} seconds.", name=name, seconds=timeout_s)
+            ) from error
         self._watch(f"after {name}")
         return result

@@ -12,6 +12,7 @@ from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Fenced
 from bot.jobs.model import Delivery, Job, JobError, Wish
 from bot.jobs.moves import DeliveryFact, Move
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.ports import Checkpoint, MessageRef, Parcel
 from bot.tracker.desk import Desk, Next
 from bot.tracker.retry import has_given_up
@@ -24,15 +25,16 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     delivery = await desk.stores.deliveries.load(job.delivery_id or "")
     courier = desk.couriers.get(job.requester.platform)
     if delivery is None or job.output is None:
-        return _keep(job, None, "undeliverable", "The clip is kept, but where to post it was not written down.")
+        return _keep(job, None, "undeliverable", say("The clip is kept, but where to post it was not written down."))
     if delivery.outcome == "posted":
         return Move(job=job, to=State.DELIVERED, changes={"error": None})
     if job.forget is not None:
-        return _keep(job, delivery, "forgotten", "Its person asked for it to be deleted; it is not posted.")
+        return _keep(job, delivery, "forgotten", say("Its person asked for it to be deleted; it is not posted."))
     if job.held_back:
-        return _keep(job, delivery, "restored", "This came with a restored database and is not posted by itself.")
+        return _keep(job, delivery, "restored", say("This came with a restored database and is not posted by itself."))
     if courier is None:
-        return _later(job, delivery, f"{job.requester.platform} is not connected at the moment.", None, desk)
+        away = say("{platform} is not connected at the moment.", platform=job.requester.platform)
+        return _later(job, delivery, away, None, desk)
 
     async def save(checkpoint: Checkpoint) -> None:
         await desk.stores.deliveries.save_checkpoint(job, delivery.id, checkpoint)
@@ -58,7 +60,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     except Fenced:
         raise
     except DeliveryUnclear:
-        message = (
+        message = say(
             "I may have posted this; the chat cannot tell. Look in the thread; if it is not there, press Send again."
         )
         return _keep(job, delivery, "delivery_unclear", message, outcome="unclear")
@@ -71,7 +73,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     except Exception:
         # Whatever it was, the checkpoint says how far it came: the same delivery is resumed, never a new one begun.
         log.exception("delivery.unexpected", job_id=job.id)
-        return _later(job, delivery, "Posting the clip failed; trying again.", None, desk)
+        return _later(job, delivery, say("Posting the clip failed; trying again."), None, desk)
     posted = DeliveryFact(
         delivery_id=delivery.id,
         outcome="posted",
@@ -90,7 +92,7 @@ async def _card(job: Job, desk: Desk) -> MessageRef | None:
 def _later(job: Job, delivery: Delivery, why: str, asked_s: float | None, desk: Desk) -> Move:
     if has_given_up(job.state_since, desk.clock.now(), desk.times.deliver_within):
         outcome = "unclear" if delivery.checkpoint else "refused"
-        message = f"The clip could not be posted within 24 hours: {why} It is kept; press Send again."
+        message = say("The clip could not be posted within 24 hours: {why} It is kept; press Send again.", why=why)
         return _keep(job, delivery, "delivery_failed", message, outcome=outcome)
     return desk.retry(job, why, asked_s=asked_s)
 

@@ -10,6 +10,7 @@ from bot.errors import ProviderUnavailable
 from bot.jobs.model import Job, JobError, Outcome, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Settle
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.ports import Cancelled, CheckResult, Failed, Rendering, Succeeded, Unknown
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
@@ -21,7 +22,9 @@ REFUND_AFTER = timedelta(minutes=30)
 """Whether a failed render was paid back is not asked in the minute after."""
 LOST = "lost_at_provider"
 """The error of jobs whose attempt is followed up although it was given up."""
-COMING_AFTER_ALL = "The provider had taken this after all; its clip is delivered when it is done, and it is charged."
+COMING_AFTER_ALL = say(
+    "The provider had taken this after all; its clip is delivered when it is done, and it is charged."
+)
 
 
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
@@ -75,7 +78,7 @@ async def _decide(job: Job, submission: Submission, result: CheckResult, desk: D
             return _close(job, submission, charged, JobError(code=code, message=message, charged=charged > 0))
         case Cancelled(charged=charged):
             charged = job.expected_charge if charged is None else charged
-            message = "The provider stopped this render."
+            message = say("The provider stopped this render.")
             error = JobError(code="cancelled_at_provider", message=message, charged=charged > 0)
             return _close(job, submission, charged, error)
         case Rendering():

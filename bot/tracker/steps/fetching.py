@@ -16,6 +16,7 @@ from bot.jobs.model import Asset, AssetKind, Clip, Delivery, Job, JobError, Wish
 from bot.jobs.moves import Move
 from bot.jobs.states import State
 from bot.keeping.files import as_file
+from bot.languages.said import joined, say
 from bot.ports import Succeeded
 from bot.tracker.desk import Desk, Next, ids
 from bot.tracker.retry import has_given_up
@@ -35,7 +36,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     except (ProviderUnavailable, DiskFull, BadInput) as error:
         if not has_given_up(job.state_since, desk.clock.now(), desk.times.fetch_within):
             return await _try_again(job, error, desk)
-        return _gone(job, f"The clip could not be copied from the provider: {error}")
+        return _gone(job, say("The clip could not be copied from the provider: {error}", error=error))
     except ResultGone as error:
         return _gone(job, str(error))
     changes: dict[str, object] = {"output": copied.clip}
@@ -70,7 +71,9 @@ async def _copy(job: Job, desk: Desk) -> _Copied:
     url = job.result_url or ""
     fetcher = desk.fetchers.get(urlsplit(url).scheme)
     if fetcher is None:
-        raise ResultGone(f"The provider named a result that cannot be downloaded ({urlsplit(url).scheme}:).")
+        raise ResultGone(
+            say("The provider named a result that cannot be downloaded ({scheme}:).", scheme=urlsplit(url).scheme)
+        )
     with tempfile.TemporaryDirectory(dir=desk.scratch) as name:
         folder = Path(name)
         file = folder / "clip.mp4"
@@ -114,7 +117,7 @@ async def _joined(job: Job, part: Path, folder: Path, desk: Desk) -> tuple[Path 
     except (BadInput, NotFound) as error:
         # The part is paid for and plays: it is not held back for the sake of the joint.
         log.warning("clip.not_joined", job_id=job.id, why=str(error))
-        return None, "Clip: only the new part; it could not be joined to the clip before it."
+        return None, say("Clip: only the new part; it could not be joined to the clip before it.")
     return whole, ""
 
 
@@ -130,11 +133,12 @@ async def _try_again(job: Job, error: Exception, desk: Desk) -> Move:
             if isinstance(result, Succeeded):
                 changes["result_url"] = result.url
     asked = error.retry_after_s if isinstance(error, ProviderUnavailable) else None
-    move = desk.retry(job, f"The clip is finished; copying it failed so far ({error})", asked_s=asked)
+    why = say("The clip is finished; copying it failed so far ({error})", error=error)
+    move = desk.retry(job, why, asked_s=asked)
     return replace(move, changes=dict(move.changes) | changes)
 
 
 def _gone(job: Job, why: str) -> Move:
-    message = f"{why} Its id at the provider is {job.provider_job_id}."
+    message = joined((why, say("Its id at the provider is {id}.", id=job.provider_job_id)))
     error = JobError(code="result_gone", message=message, charged=(job.charged or 0) > 0)
     return Move(job=job, to=State.FAILED, changes={"error": error})

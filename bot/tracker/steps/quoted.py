@@ -9,6 +9,7 @@ from bot.errors import LimitReached, UsageError
 from bot.jobs.model import Job, JobError, Wish, WishKind
 from bot.jobs.moves import Move
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
 from bot.tracker.retry import has_given_up
 from bot.tracker.steps.received import enqueue
@@ -22,7 +23,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     if wish is None:
         if has_given_up(job.state_since, desk.clock.now(), desk.times.confirm_within):
             error = JobError(
-                code="not_confirmed", message="Nobody pressed Start within 15 minutes; nothing was charged."
+                code="not_confirmed", message=say("Nobody pressed Start within 15 minutes; nothing was charged.")
             )
             return Move(job=job, to=State.CANCELLED, changes={"error": error}, taken=ids(wishes))
         return Wait(until=job.state_since + desk.times.confirm_within + timedelta(milliseconds=10))
@@ -35,7 +36,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         return Move(job=job, to=State.CANCELLED, changes={"error": gone}, taken=ids(wishes))
     if price > job.quote:
         # Dearer than what the person saw when pressing Start: ask again, with the new figure.
-        note = f"The price is now {price}; press Start again if that is fine."
+        note = say("The price is now {price}; press Start again if that is fine.", price=price)
         return Move(job=job, to=State.QUOTED, changes={"quote": price, "note": note}, taken=ids(wishes))
     return enqueue(job, price, desk, changes={"confirmed": job.quote}, taken=ids(wishes, WishKind.CONFIRM))
 

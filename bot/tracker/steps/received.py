@@ -8,6 +8,7 @@ from bot.errors import DiskFull, LimitReached, NotFound, ProviderUnavailable, Us
 from bot.jobs.model import Asset, Job, JobError, Wish, WishKind
 from bot.jobs.moves import Hold, Move
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.tracker.desk import Desk, Next, first_of, ids
 from bot.tracker.intake import collect
@@ -23,7 +24,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         price = await desk.price_now(job)
     except (ProviderUnavailable, DiskFull) as error:
         if has_given_up(job.created_at, desk.clock.now(), desk.times.intake_within):
-            return fail(job, "input_unavailable", f"The picture could not be copied: {error}")
+            return fail(job, "input_unavailable", say("The picture could not be copied: {error}", error=error))
         return desk.retry(job, str(error))
     except (UsageError, NotFound) as error:
         return fail(job, error.code, str(error))

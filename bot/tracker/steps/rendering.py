@@ -13,6 +13,7 @@ from bot.errors import KeyRefused, ProviderUnavailable
 from bot.jobs.model import Job, JobError, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Settle
 from bot.jobs.states import State
+from bot.languages.said import joined, say
 from bot.money.amount import Money
 from bot.ports import Cancelled, CheckResult, Failed, Provider, Rendering, Succeeded, Unknown
 from bot.tracker.breaker import Health
@@ -28,7 +29,7 @@ PROGRESS_STEP = 0.05
 """Progress is written down when it moved by this much; less tells nobody anything."""
 ANSWERED_WITHIN = timedelta(seconds=10)
 """An order whose acceptance was learned later than this after it was sent: nobody knows when the render began."""
-SLOW = "This takes unusually long. Reelbot goes on asking, and delivers the clip if it comes."
+SLOW = say("This takes unusually long. Reelbot goes on asking, and delivers the clip if it comes.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +159,7 @@ async def _decide(look: _Look, result: CheckResult) -> Next:
             if asked:
                 return _end(job, State.CANCELLED, None, charged, ids(wishes))
             error = JobError(
-                code="cancelled_at_provider", message="The provider stopped this render.", charged=charged > 0
+                code="cancelled_at_provider", message=say("The provider stopped this render."), charged=charged > 0
             )
             return _end(job, State.FAILED, error, charged, ids(wishes))
         case Unknown(reason=reason):
@@ -182,10 +183,10 @@ async def _ask_to_cancel(job: Job, wishes: Sequence[Wish], provider: Provider, d
         asking = provider.cancel(job.provider_job_id or "")
         honoured = await desk.outside.call("provider.cancel", asking, timeout_s=desk.times.call_timeout_s)
     except ProviderUnavailable as error:
-        return desk.retry(job, "Asking the provider to stop.", asked_s=error.retry_after_s)
-    note = "The provider was asked to stop."
+        return desk.retry(job, say("Asking the provider to stop."), asked_s=error.retry_after_s)
+    note = say("The provider was asked to stop.")
     if not honoured:
-        note = "The provider cannot stop this render; the clip will be kept for you, and it is charged."
+        note = say("The provider cannot stop this render; the clip will be kept for you, and it is charged.")
     return Move(job=job, to=job.state, changes={"note": note}, taken=ids(wishes))
 
 
@@ -219,9 +220,11 @@ def _unknown(look: _Look, reason: str) -> Next:
     job, desk = look.job, look.desk
     desk.polls.heard(job.id)
     if job.tries == 0:
-        return desk.retry(job, "The provider does not know this render at the moment; still asking.")
+        return desk.retry(job, say("The provider does not know this render at the moment; still asking."))
     if has_given_up(job.updated_at, desk.clock.now(), desk.times.unknown_within):
-        message = f"The provider lost this render ({reason}). Its id there is {job.provider_job_id}."
+        message = say(
+            "The provider lost this render ({reason}). Its id there is {id}.", reason=reason, id=job.provider_job_id
+        )
         return _end(
             job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.expected_charge, ()
         )
@@ -233,13 +236,13 @@ def _late(look: _Look) -> Move | None:
     job, desk = look.job, look.desk
     now = desk.clock.now()
     if has_given_up(job.state_since, now, desk.times.render_within):
-        message = f"The provider never finished this render. Its id there is {job.provider_job_id}."
+        message = say("The provider never finished this render. Its id there is {id}.", id=job.provider_job_id)
         return _end(
             job, State.FAILED, JobError(code="lost_at_provider", message=message, charged=True), job.expected_charge, ()
         )
     told = job.note or ""
     if has_given_up(job.state_since, now, slow_from(look.measured, desk.times)) and SLOW not in told:
-        changes = {"note": f"{told} {SLOW}".strip(), "next_at": look.wait(look.pause()).until}
+        changes = {"note": joined((told, SLOW)), "next_at": look.wait(look.pause()).until}
         return Move(job=job, to=job.state, changes=changes, attempt=_ended(job))
     return None
 

@@ -18,10 +18,12 @@ from bot.ids import new_id, new_token
 from bot.jobs.model import Job, JobError, Outcome, Submission
 from bot.jobs.moves import AttemptFact, Move, Release
 from bot.jobs.states import State
+from bot.languages.said import joined, say
 from bot.ports import Accepted, HostedInput, Model, Provider, SubmitRequest
 from bot.prompts.check import compose
 from bot.tracker.desk import Desk, Next, Wait
 from bot.tracker.failover import another_provider
+from bot.tracker.intake import not_kept
 from bot.tracker.retry import backoff, has_given_up
 
 log = structlog.get_logger(__name__)
@@ -52,7 +54,9 @@ async def submit(job: Job, desk: Desk) -> Next:
     """Try to place the order. The move it returns is decided on the job as granted, or on `job` when nothing was."""
     provider = desk.providers.get(job.provider)
     if provider is None:
-        return desk.retry(job, f"{job.provider} is not set up on this installation at the moment.")
+        return desk.retry(
+            job, say("{provider} is not set up on this installation at the moment.", provider=job.provider)
+        )
     try:
         hosted = await _host(job, provider, desk)
     except (ProviderUnavailable, DiskFull) as error:
@@ -85,7 +89,7 @@ async def submit(job: Job, desk: Desk) -> Next:
             await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), why))
             if not isinstance(error, NotSent | ProviderUnavailable):
                 log.exception("submit.failed_before_sending", job_id=job.id)
-            return desk.retry(job, f"{job.provider} cannot be reached; trying again.")
+            return desk.retry(job, say("{provider} cannot be reached; trying again.", provider=job.provider))
         return await _judge(attempt, error, desk)
     await desk.stores.health.change(job.provider, lambda health: health.after_success())
     return _accepted(attempt.job, answer)
@@ -110,13 +114,19 @@ async def _host_one(asset_id: str, what: str, provider: Provider, desk: Desk) ->
     """A new address for this attempt, that lives long enough; one that does not is renewed once."""
     asset = await desk.stores.assets.load(asset_id)
     if asset is None:
-        raise NotFound(f"The {what} is no longer kept; please attach it again.")
+        raise NotFound(not_kept(what))
     for _ in range(2):
         hosting = provider.host(asset)
         hosted = await desk.outside.call("provider.host", hosting, timeout_s=desk.times.transfer_timeout_s)
         if hosted.expires_at is None or hosted.expires_at - desk.clock.now() >= desk.times.input_lives:
             return hosted
-    raise ProviderUnavailable(f"{provider.name} keeps the {what} for too short a time at the moment.")
+    if what == "sound":
+        raise ProviderUnavailable(
+            say("{provider} keeps the sound for too short a time at the moment.", provider=provider.name)
+        )
+    raise ProviderUnavailable(
+        say("{provider} keeps the picture for too short a time at the moment.", provider=provider.name)
+    )
 
 
 def _submission(job: Job, hosted: HostedInput, desk: Desk) -> Submission:
@@ -201,9 +211,8 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
         case NotSent():
             await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
             wait = backoff(job.retries_used, first=desk.times.retry_first, longest=desk.times.retry_longest)
-            return again(
-                job, _not_sent(attempt, str(error)), wait, f"{job.provider} was not reached; trying again.", desk
-            )
+            note = say("{provider} was not reached; trying again.", provider=job.provider)
+            return again(job, _not_sent(attempt, str(error)), wait, note, desk)
         case Throttled():
             return await _throttled(attempt, error, desk)
         case Refused(about=about):
@@ -234,21 +243,32 @@ async def _throttled(attempt: _Attempt, error: Throttled, desk: Desk) -> Move:
         attempt_id=attempt.submission.attempt_id, outcome=Outcome.THROTTLED, reason=str(error), ended=True
     )
     if error.about != "balance":
-        return again(job, fact, wait, f"{job.provider} is busy; in line again from {now + wait:%H:%M} UTC.", desk)
+        busy = say(
+            "{provider} is busy; in line again from {time} UTC.", provider=job.provider, time=f"{now + wait:%H:%M}"
+        )
+        return again(job, fact, wait, busy, desk)
     if (other := another_provider(job, desk)) is not None:
         return _elsewhere(job, other, str(error), fact)
     if has_given_up(job.queued_at or job.state_since, now, desk.times.credit_within):
-        ending = JobError(
-            code="out_of_credit", message=f"{error} Nothing was charged; an operator has to top the account up."
-        )
+        topped_up = say("Nothing was charged; an operator has to top the account up.")
+        ending = JobError(code="out_of_credit", message=joined((str(error), topped_up)))
         released = Release(reason="the provider's account has no credit")
         return Move(job=job, to=State.FAILED, changes={"error": ending}, attempt=fact, money=released)
-    note = f"{job.provider}'s account is out of credit for now; trying again at {now + wait:%H:%M} UTC."
+    note = say(
+        "{provider}'s account is out of credit for now; trying again at {time} UTC.",
+        provider=job.provider,
+        time=f"{now + wait:%H:%M}",
+    )
     return again(job, fact, wait, note, desk)
 
 
 def _elsewhere(job: Job, other: Model, why: str, fact: AttemptFact) -> Move:
-    note = f"{job.provider} refused ({why}); {other.provider} takes it, within the same price."
+    note = say(
+        "{provider} refused ({why}); {other} takes it, within the same price.",
+        provider=job.provider,
+        why=why,
+        other=other.provider,
+    )
     settings = job.settings
     price = other.price.price(duration_s=settings.duration_s, resolution=settings.resolution)
     changes: dict[str, object] = {"provider": other.provider, "model": other.slug, "quote": price, "failed_over": True}
@@ -277,7 +297,9 @@ def unconfirmed(job: Job, reason: str, desk: Desk, *, likely_refused: bool = Fal
     fact = AttemptFact(
         attempt_id=job.attempt_id or "", outcome=Outcome.UNCONFIRMED, reason=reason, likely_refused=likely_refused
     )
-    note = "Checking with the provider whether it took this; it is not sent again. You may start a new job meanwhile."
+    note = say(
+        "Checking with the provider whether it took this; it is not sent again. You may start a new job meanwhile."
+    )
     changes = {"note": note, "next_at": desk.clock.now() + desk.times.lookups[0] if desk.times.lookups else None}
     return Move(job=job, to=State.UNCONFIRMED, changes=changes, attempt=fact, details={"reason": reason})
 

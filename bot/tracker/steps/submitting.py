@@ -8,6 +8,7 @@ from bot.errors import Refused
 from bot.jobs.model import Job, Outcome, Wish
 from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
+from bot.languages.said import say
 from bot.tracker.desk import Desk, Next
 from bot.tracker.steps.submit import again, refused, unconfirmed
 
@@ -22,8 +23,8 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     match submission.outcome if submission else None:
         case Outcome.NOT_SENT | Outcome.THROTTLED:
             fact = AttemptFact(attempt_id=job.attempt_id or "", ended=True)
-            return again(job, fact, desk.times.retry_first, "It was not sent; in line again.", desk)
+            return again(job, fact, desk.times.retry_first, say("It was not sent; in line again."), desk)
         case Outcome.REFUSED:
-            return await refused(job, Refused("The provider refused the request."), desk)
+            return await refused(job, Refused(say("The provider refused the request.")), desk)
         case _:
             return unconfirmed(job, "the process ended between writing and answering", desk)

@@ -8,6 +8,7 @@ from bot.errors import ProviderUnavailable
 from bot.jobs.model import EvidenceKind, Job, JobError, Outcome, Submission, Wish, WishKind
 from bot.jobs.moves import AttemptFact, Move, Release, Settle
 from bot.jobs.states import State
+from bot.languages.said import joined, say
 from bot.ports import CannotTell, FindResult, Found, NotThere
 from bot.tracker.desk import Desk, Next, Wait, first_of, ids
 from bot.tracker.retry import has_given_up
@@ -21,16 +22,17 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     """Proof by id goes to `rendering`; an operator's decision ends it; after seven days it counts as submitted."""
     now, submission = desk.clock.now(), await desk.stores.submissions.load(job.attempt_id or "")
     if submission is None:
-        return _lost(job, "nothing was ever written down for it", ())
+        return _lost(job, say("nothing was ever written down for it"), ())
     if submission.provider_job_id is not None:
         return _proven(job, submission.provider_job_id)
     if submission.outcome is Outcome.NOT_SENT:
-        return _lost(job, "it is now proven that nothing was sent", ())
+        return _lost(job, say("it is now proven that nothing was sent"), ())
     decision = first_of(wishes, WishKind.RESOLVE)
     if decision is not None:
         return _resolved(job, decision, ids(wishes, WishKind.RESOLVE))
     if has_given_up(submission.started_at, now, desk.times.unconfirmed_within):
-        return _charged(job, "No one could tell within 7 days whether the provider took it; it counts as taken.", ())
+        never_told = say("No one could tell within 7 days whether the provider took it; it counts as taken.")
+        return _charged(job, never_told, ())
     due = next_lookup(submission.started_at, submission.lookups, now, desk.times)
     if job.next_at is not None and now < job.next_at <= now + desk.times.lookup_afterwards:
         return Wait(until=job.next_at)
@@ -41,7 +43,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
 
 async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
     now, provider = desk.clock.now(), desk.providers.get(job.provider)
-    found: FindResult = CannotTell(reason="it is not set up here at the moment")
+    found: FindResult = CannotTell(reason=say("it is not set up here at the moment"))
     if provider is not None:
         try:
             finding = provider.find(submission)
@@ -73,15 +75,17 @@ async def _input_was_read(submission: Submission, desk: Desk) -> bool:
 def _told(found: CannotTell | NotThere, submission: Submission, desk: Desk, *, was_read: bool) -> str:
     """What a look-up without proof means, for the person and the operator. It never says more than is known."""
     if was_read and isinstance(found, NotThere):
-        return "Not found at the provider so far, but its picture was read there: probably taken. An operator decides."
+        return say(
+            "Not found at the provider so far, but its picture was read there: probably taken. An operator decides."
+        )
     if isinstance(found, CannotTell):
-        note = f"The provider cannot tell ({found.reason}); an operator decides."
-        shown = ", ".join(found.candidates[:MOST_CANDIDATES])
-        return f"{note} It may be one of these there: {shown}." if shown else note
+        note = say("The provider cannot tell ({reason}); an operator decides.", reason=found.reason)
+        shown = joined(found.candidates[:MOST_CANDIDATES], ", ")
+        return joined((note, say("It may be one of these there: {ids}.", ids=shown))) if shown else note
     looked, empty = submission.lookups + 1, submission.lookups_empty + 1
     if looked >= len(desk.times.lookups) and empty == looked:
-        return "Not found at the provider in any look-up: probably not taken. An operator confirms it."
-    return "Not found at the provider so far; an operator decides."
+        return say("Not found at the provider in any look-up: probably not taken. An operator confirms it.")
+    return say("Not found at the provider so far; an operator decides.")
 
 
 def _proven(job: Job, provider_job_id: str) -> Move:
@@ -91,26 +95,31 @@ def _proven(job: Job, provider_job_id: str) -> Move:
 
 def _resolved(job: Job, wish: Wish, taken: tuple[int, ...]) -> Move:
     if wish.details.get("as") == "lost":
-        return _lost(job, f"{wish.by} found that the provider never took it", taken)
+        return _lost(job, say("{who} found that the provider never took it", who=wish.by), taken)
     provider_job_id = wish.details.get("provider_job_id")
     if provider_job_id:
         fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.ACCEPTED, provider_job_id=provider_job_id)
         changes = {"provider_job_id": provider_job_id}
         return Move(job=job, to=State.RENDERING, changes=changes, attempt=fact, taken=taken)
-    return _charged(job, f"{wish.by} found that the provider took it, but its result is not known.", taken)
+    not_known = say("{who} found that the provider took it, but its result is not known.", who=wish.by)
+    return _charged(job, not_known, taken)
 
 
 def _refused_before_it(job: Job) -> Move:
     """Something before the provider said no, and the provider does not know the attempt: that is enough (a risk we take)."""
     fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.REFUSED)
-    message = "Something before the provider refused the request, and the provider never saw it; nothing was charged."
+    message = say(
+        "Something before the provider refused the request, and the provider never saw it; nothing was charged."
+    )
     released = Release(reason="refused before it reached the provider")
     error = JobError(code="refused", message=message)
     return Move(job=job, to=State.FAILED, changes={"error": error}, attempt=fact, money=released)
 
 
 def _lost(job: Job, reason: str, taken: tuple[int, ...]) -> Move:
-    error = JobError(code="never_submitted", message=f"Nothing was charged: {reason}. Please start it again.")
+    error = JobError(
+        code="never_submitted", message=say("Nothing was charged: {reason}. Please start it again.", reason=reason)
+    )
     # The attempt stays open in the facts: the reconciler goes on looking, in case the person was wrong.
     released = Release(reason=reason)
     return Move(job=job, to=State.FAILED, changes={"error": error}, money=released, taken=taken)

@@ -24,7 +24,9 @@ from adapters.media.hosting import SignedLinks
 from adapters.media.results import LocalFetcher
 from adapters.media.workshop import Workshop
 from adapters.providers.registry import ProviderContext, build_providers
+from bot.alerts import Alerts
 from bot.cards.board import CardBoard
+from bot.chats import alarms, couriers
 from bot.clock import SystemClock
 from bot.errors import ConfigurationError, NotFound
 from bot.installation import DATABASE_FILE, App, Switchboard
@@ -152,6 +154,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             raise NotFound("The picture is no longer kept; please attach it again.")
         return found
 
+    links = SignedLinks(keys, clock, public_url) if public_url else None
     providers = parts.providers
     if providers is None:
         context = ProviderContext(
@@ -160,7 +163,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             data_dir=folder,
             locate=locate,
             keys=keys,
-            links=SignedLinks(keys, clock, public_url) if public_url else None,
+            links=links,
             http=http,
             known_ids=stores.submissions.known_ids,
         )
@@ -170,13 +173,15 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     homes = {name: provider.home for name, provider in providers.items() if isinstance(provider, HasHome)}
     remote = HttpFetcher(http, homes, clock)
     fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
+    workshop = parts.workshop or Workshop()
     gallery = {name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")}
+    chats = couriers(settings, http, media, workshop, clock, scratch, links)
     desk = Desk(
         stores=stores,
         providers=providers,
-        couriers={**gallery, **parts.couriers},
+        couriers={**gallery, **chats, **parts.couriers},
         media=media,
-        workshop=parts.workshop or Workshop(),
+        workshop=workshop,
         fetchers=fetchers | dict(parts.fetchers),
         clock=clock,
         outside=Outside(parts.watch),
@@ -222,6 +227,8 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         workshop=desk.workshop,
         desk=desk,
         keys=keys,
+        alerts=Alerts(stores.notes, alarms(settings, chats)),
+        redraw=board.changed,
     )
     return App(
         settings=settings,

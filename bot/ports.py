@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from bot.chat_values import Button, Checkpoint, JobCard, MessageRef, Parcel, Receipt
+from bot.doctor.finding import Finding
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind, Delivery, InputRef, RenderSettings, Requester, Submission
 from bot.media_values import ClipFacts, FittedClip, PreparedAudio, PreparedImage
@@ -203,6 +204,15 @@ class Paced(Protocol):
 
 
 @runtime_checkable
+class Examined(Protocol):
+    """A courier that can be asked how it fares."""
+
+    def examine(self, alerts_channel: str | None) -> AsyncIterator[Finding]:
+        """Every check of its chat, for `doctor`. Reads only."""
+        ...
+
+
+@runtime_checkable
 class Retracts(Protocol):
     """A courier that can take back what it posted."""
 
@@ -356,6 +366,7 @@ __all__ = [
     "Clock",
     "Courier",
     "Engine",
+    "Examined",
     "Failed",
     "Fetcher",
     "FindResult",

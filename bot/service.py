@@ -6,10 +6,11 @@ Knows no SQL, no codecs and no chats; the composition root fills it in.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.alerts import Alerts
 from bot.cards.messages import eta_line, resting_line
 from bot.errors import BadPrompt
 from bot.jobs.accept import FrontDesk
@@ -55,6 +56,9 @@ class Service:
     workshop: MediaWorkshop
     desk: Desk
     keys: KeyRing
+    alerts: Alerts
+    redraw: Callable[[Job], None]
+    """Draws a job's card soon; returns at once."""
 
     @property
     def exporter(self) -> Exporter:

@@ -68,6 +68,10 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "block": ("bot.cli.operate:workspaces_block", "Refuse a workspace."),
         },
     ),
+    "invite": (
+        "Bring the bot into a chat.",
+        {"discord": ("bot.cli.invite:discord", "Print the address that adds the bot to a Discord server.")},
+    ),
     "config": (
         "Look at the settings.",
         {"show": ("bot.cli.operate:config_show", "Every setting, where it comes from, secrets masked.")},

@@ -14,24 +14,24 @@ from cyclopts import Parameter
 from bot.cli.output import say, show
 
 if TYPE_CHECKING:
+    from adapters.chat.discord.courier import DiscordCourier
     from bot.app import App
     from bot.jobs.model import Job
 
 Flag = Annotated[bool, Parameter(negative=())]
-ROLES = ("web", "worker")
-LATER_ROLES = ("discord", "slack")
+ROLES = ("web", "worker", "discord")
+DEMO_ROLES = frozenset({"web", "worker"})
+LATER_ROLES = ("slack",)
 SAMPLE_PROMPT = "zoom in on the lake"
 
 
-async def run(
-    *, roles: str = "web,worker", host: str | None = None, port: int | None = None, json: Flag = False
-) -> int:
+async def run(*, roles: str | None = None, host: str | None = None, port: int | None = None, json: Flag = False) -> int:
     """Run Reelbot until interrupted. Goes on with every unfinished job; drains for at most 30 seconds.
 
     Parameters
     ----------
     roles
-        Which parts: web, worker, or both.
+        Which parts, separated by commas: web, worker, discord. Unset it is web, worker and every chat with a token.
     host
         Where the web page listens (REELBOT_WEB__HOST).
     port
@@ -41,9 +41,9 @@ async def run(
     """
     from bot.cli.session import session
 
-    chosen = _roles(roles)
+    chosen = _roles(roles) if roles is not None else None
     async with session(_overrides(host, port), quiet=False) as app:
-        await _serve(app, chosen, as_json=json)
+        await _serve(app, chosen or _configured(app), as_json=json)
     return 0
 
 
@@ -101,7 +101,7 @@ async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_j
         code = await report(app, job, None, as_json=as_json)
         if once or job.state is not State.DELIVERED:
             return code
-        await _serve(app, frozenset(ROLES), as_json=False)
+        await _serve(app, DEMO_ROLES, as_json=False)
     return 0
 
 
@@ -116,6 +116,21 @@ def _roles(roles: str) -> frozenset[str]:
     if unknown or not chosen:
         raise BadPrompt(f"I do not know the role {min(unknown, default='')!r}; there is: {', '.join(ROLES)}.")
     return chosen
+
+
+def _configured(app: App) -> frozenset[str]:
+    return DEMO_ROLES | ({"discord"} if app.settings.discord.token is not None else set())
+
+
+def discord_courier(app: App) -> DiscordCourier:
+    """The courier of the bot that is set up. `ConfigurationError` when none is."""
+    from adapters.chat.discord.courier import DiscordCourier
+    from bot.errors import ConfigurationError
+
+    courier: object = app.desk.couriers.get("discord")
+    if not isinstance(courier, DiscordCourier):
+        raise ConfigurationError("Discord needs a bot token; set REELBOT_DISCORD__TOKEN.")
+    return courier
 
 
 def _overrides(host: str | None, port: int | None) -> dict[str, object]:
@@ -161,6 +176,13 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
                 address = await stack.enter_async_context(serve(app.service, app.settings, app.data_dir, app.readiness))
                 where["url"] = address
                 say(f"Reelbot listens on {address} (Ctrl-C stops it).")
+            if "discord" in roles:
+                from adapters.chat.discord.role import discord_role
+
+                courier = discord_courier(app)
+                role = discord_role(app.service, app.settings, courier, app.readiness)
+                await stack.enter_async_context(role)
+                say("Connected to Discord.")
             if as_json:
                 show(where, as_json=True)
             await stop.wait()

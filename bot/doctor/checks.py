@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from bot.doctor import backups, keeping, providers
+from bot.doctor import backups, chats, keeping, providers
 from bot.doctor.finding import Finding
 from bot.errors import ConfigurationError
 
@@ -47,6 +47,8 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
                 async for finding in providers.examine(app, name):
                     yield finding
             async for finding in providers.examine_webhooks(app):
+                yield finding
+            async for finding in chats.examine(app):
                 yield finding
             yield await _unconfirmed(app)
     except ConfigurationError as error:

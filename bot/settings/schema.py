@@ -19,6 +19,7 @@ from bot.settings.values import (
     DatabaseUrl,
     Names,
     SecretWebAddress,
+    ShardRange,
     StoreUrl,
     Usd,
     UsdLimit,
@@ -83,7 +84,10 @@ class DiscordSettings(Section):
 
     token: SecretStr | None = Field(None, description="Bot token. Without it the Discord role is off.")
     api_url: WebAddress = Field("https://discord.com/api/v10", description="Where the API is.")
-    guild_ids: Names = Field((), description="Servers that may spend from the start.")
+    guild_ids: Names = Field((), description="Servers that may spend, and have new commands at once, from the start.")
+    shards: ShardRange | None = Field(
+        None, description="Shards of this process and their number, like `0-3/16`; unset it is all Discord recommends."
+    )
 
 
 class SlackSettings(Section):
@@ -160,8 +164,10 @@ class AlertSettings(Section):
     """Where the operator is told what needs a person."""
 
     discord_channel: str | None = Field(None, description="Id of a Discord channel.")
-    slack_channel: str | None = Field(None, description="Id of a Slack channel.")
-    webhook_url: SecretWebAddress | None = Field(None, description="Gets a JSON POST for each alert.")
+    slack_channel: str | None = Field(None, description="Id of a Slack channel. Nothing in this release uses it yet.")
+    webhook_url: SecretWebAddress | None = Field(
+        None, description="Gets a JSON POST for each alert. Nothing in this release uses it yet."
+    )
 
 
 class LogSettings(Section):

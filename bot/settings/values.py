@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -85,6 +86,31 @@ def _store(value: str) -> str:
     return value
 
 
+class Shards(NamedTuple):
+    """Part of a bot that is spread over several connections."""
+
+    first: int
+    last: int
+    total: int
+    """Of all processes together."""
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}/{self.total}"
+
+
+def _shards(value: Any) -> Shards:
+    if isinstance(value, Shards):
+        return value
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(\d{1,5})", str(value).strip())
+    if found is None:
+        raise ValueError("must be a range of shards and their number, like 0-3/16")
+    first, total = int(found[1]), int(found[3])
+    last = int(found[2]) if found[2] else first
+    if not first <= last < total:
+        raise ValueError(f"names shards that do not exist; of {total} they go from 0 to {total - 1}")
+    return Shards(first, last, total)
+
+
 Usd = Annotated[
     Money,
     PlainValidator(_money),
@@ -96,6 +122,9 @@ UsdLimit = Annotated[Usd | None, BeforeValidator(_or_no_limit)]
 CountLimit = Annotated[int | None, BeforeValidator(_or_no_limit)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """Several, separated by commas (a list in TOML)."""
+ShardRange = Annotated[
+    Shards, PlainValidator(_shards), PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string"})
+]
 AnyCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 Zone = Annotated[str, AfterValidator(_zone)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -7,6 +7,7 @@ off for what posts. It keeps the gateway; this keeps the messages (decision 0030
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -48,7 +49,18 @@ OLD_EDITS = 30046
 class Http(Protocol):
     """What is needed of `adapters.http.client.HttpClient`."""
 
-    async def ask(self, method: str, url: str, *, home: str, **more: Any) -> HttpAnswer:
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        home: str,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        files: Mapping[str, Any] | None = None,
+        deadline_s: float = ASK_S,
+    ) -> HttpAnswer:
         """One question and its whole answer."""
         ...
 
@@ -88,6 +100,15 @@ class Rest:
         self.api_url = api_url.rstrip("/")
         self._token = token
         self._buckets = Buckets(clock)
+
+    def id_in_token(self) -> str | None:
+        """The bot's id: what stands before the token's first dot, in base64. `None` for a token of another make."""
+        first = self._token.partition(".")[0]
+        try:
+            found = b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
+        except ValueError:
+            return None
+        return found if found.isdigit() else None
 
     async def ask(
         self,

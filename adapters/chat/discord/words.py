@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-_MARKS = re.compile(r"([\\*_~`|>#\-\[\]()<:+=.!])")
-_NUMBERED = re.compile(r"(?m)^(\s*\d+)([.)])")
+_MARKS = re.compile(r"([\\*_~`|>#\[\]()<])")
+_AT_THE_START = re.compile(r"^(\d*)([-+.)])")
+"""What makes a list of a line that begins with it."""
 _NOTHING = "\u200b"
 
 
@@ -17,7 +18,7 @@ def plain(text: str, most: int) -> str:
         line = f"{line[: most - 1].rstrip()}…"
     # A mention, a link and an emoji begin with these; a character of no width in between leaves them text.
     line = line.replace("@", f"@{_NOTHING}").replace("://", f":{_NOTHING}//")
-    return _MARKS.sub(r"\\\1", line)
+    return _AT_THE_START.sub(r"\1\\\2", _MARKS.sub(r"\\\1", line))
 
 
 def moment(at: datetime, style: str = "R") -> str:

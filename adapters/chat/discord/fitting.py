@@ -1,0 +1,62 @@
+"""Bringing a clip into what a place takes, and into what Discord plays inline: H.264 with its index in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from adapters.chat.discord.rest import Upload
+from bot.errors import BadInput
+from bot.keeping.files import as_file
+from bot.ports import MediaStore, MediaWorkshop, Parcel
+
+PLAYS_INLINE: Final = "h264"
+"""HEVC and AV1 show as a bare file (seen by others: s9roll7/animatediff-cli-prompt-travel#237)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The files of a parcel as they are sent."""
+
+    clip: Path
+    part: Path | None = None
+    was_encoded: bool = False
+
+    @property
+    def largest_bytes(self) -> int:
+        """The limit is per file."""
+        return max(each.stat().st_size for each in (self.clip, self.part) if each is not None)
+
+    def uploads(self, parcel: Parcel, *, hidden: bool) -> list[Upload]:
+        """With their names; a name that begins so hides a file until it is clicked."""
+        begin = "SPOILER_" if hidden else ""
+        files = [Upload(path=self.clip, filename=f"{begin}{parcel.filename}")]
+        if self.part is not None and parcel.part_filename is not None:
+            files.append(Upload(path=self.part, filename=f"{begin}{parcel.part_filename}"))
+        return files
+
+
+async def fitted(parcel: Parcel, limit: int, media: MediaStore, workshop: MediaWorkshop, folder: Path) -> Fitted | None:
+    """The parcel's files, each in at most `limit` bytes; `None` when that cannot be done."""
+    source = parcel.path or await as_file(media, parcel.clip.asset_id, folder / "clip.mp4")
+    try:
+        clip, was_encoded = await _fit(source, limit, workshop, folder / "fitted.mp4")
+    except BadInput:
+        return None
+    part: Path | None = None
+    if parcel.part is not None:
+        try:
+            part, _ = await _fit(parcel.part, limit, workshop, folder / "fitted-part.mp4")
+        except BadInput:
+            # The whole holds it, too.
+            part = None
+    return Fitted(clip=clip, part=part, was_encoded=was_encoded)
+
+
+async def _fit(source: Path, limit: int, workshop: MediaWorkshop, into: Path) -> tuple[Path, bool]:
+    facts = await workshop.probe(source)
+    if source.stat().st_size <= limit and facts.codec == PLAYS_INLINE and facts.faststart:
+        return source, False
+    done = await workshop.fit(source, limit, into)
+    return done.path, done.how in {"transcoded", "shrunk"}

@@ -91,9 +91,9 @@ def _wait(pid: int, seconds: float | None) -> int | None:
 
 
 def main() -> None:
-    from tests.emulators import eachlabs, wavespeed
+    from tests.emulators import discord_server, eachlabs, wavespeed
 
-    serve({"wavespeed": wavespeed.main, "eachlabs": eachlabs.main})
+    serve({"wavespeed": wavespeed.main, "eachlabs": eachlabs.main, "discord_server": discord_server.main})
 
 
 if __name__ == "__main__":

@@ -215,3 +215,27 @@ def vendor_emulator(
     process.scheme = "https" if cert is not None else "http"
     start_judges([process])
     return process
+
+
+class DiscordProcess(VendorProcess):
+    """The process of the emulated Discord: `tests.emulators.discord_server`."""
+
+    @property
+    def api_url(self) -> str:
+        """What clients take for the API's base URL."""
+        return f"{self.url}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where clients connect when nobody tells them."""
+        return f"ws://127.0.0.1:{self.port}/gateway"
+
+
+def discord_emulator(folder: Path, name: str = "discord", *, port: int = 0, **settings: Any) -> DiscordProcess:
+    """An emulated Discord that already listens; it forgets its world when it ends, its journal stays.
+
+    `tests.emulators.discord_world.DiscordWorld(process.url)` makes guilds and people in it.
+    """
+    process = DiscordProcess("discord_server", folder, name, "--port", str(port), **settings)
+    start_judges([process])
+    return process

@@ -1,0 +1,333 @@
+"""Discord, as the fact sheet describes it (sections 1, 3 and 4), as a strict server: REST, gateway, CDN.
+
+    python -m tests.emulators.discord_server --log FILE --port-file FILE [--name N] [--port N] [--script FILE]
+
+The API is at `/api/v10`, the gateway at `/gateway`. Every request body and every answer is held against Discord's own OpenAPI
+document (`discord_openapi`). What no correct client would send is journaled as a `violation`; an answer of ours that the
+document forbids as an `emulator-fault`. Both lists are empty after a good test.
+
+`POST /_emulator/knobs` changes any setting while it runs (null puts it back), `POST /_emulator/do` makes people act and
+things go wrong (`discord_control`, and `discord_world` for tests), `GET /_emulator/log` is the journal. It holds, each with
+its facts: message-created, message-edited, message-deleted, nonce-repeated, thread-created, thread-changed, dm-opened,
+interaction, interaction-answered, interaction-timeout, synced, identified, resumed, resume-refused, gateway-…, refused,
+throttled, fault, violation, emulator-fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+from collections import ChainMap, Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.emulators.discord_answers import Answers
+from tests.emulators.discord_bodies import Body, read_body, with_text_ids
+from tests.emulators.discord_calls import Call, Reply
+from tests.emulators.discord_cdn import Cdn
+from tests.emulators.discord_channels import Channels
+from tests.emulators.discord_commands import Commands
+from tests.emulators.discord_control import Control
+from tests.emulators.discord_errors import Refused, invalid
+from tests.emulators.discord_faults import Fault, Faults
+from tests.emulators.discord_gateway import GUILDS, Gateway
+from tests.emulators.discord_interactions import Interactions
+from tests.emulators.discord_limits import LIMITS, Limits, Throttled
+from tests.emulators.discord_messages import Messages
+from tests.emulators.discord_openapi import ABSENT_ROUTES, judge
+from tests.emulators.discord_people import People
+from tests.emulators.discord_permissions import bits
+from tests.emulators.discord_shapes import Shapes
+from tests.emulators.discord_state import Channel, World
+from tests.emulators.judging import Journal, read_journal, settings_from
+from tests.emulators.vendor_wire import page, reset
+
+SETTINGS: dict[str, Any] = {
+    "token": "test-token",
+    "bot_name": "Reelbot",
+    "shards": 1,  # what GET /gateway/bot recommends
+    "ack_s": 3.0,  # for the first answer to an interaction
+    "token_lives_s": 900.0,
+    "nonce_window_s": 180.0,
+    "cdn_lives_s": 86_400,
+    "upload_limit": 10 << 20,  # of the bot, in bytes, where no boost says more
+    "old_message_s": 3600.0,
+    "automod_words": [],
+    "max_active_threads": 1000,
+    "limits": dict(LIMITS),  # a part of it changes that part; false switches all off
+    "in_flight_s": 0.25,  # a request so soon after an answer may have been under way
+    "heartbeat_ms": 41_250,
+    "deaf_to_heartbeats": False,
+    "resume_window_s": 120.0,
+    "refuse_resumes": 0,  # so many; true for all
+}
+WITHOUT_TOKEN = {"/interactions", "/webhooks/{"}
+BASE = "/api/v10"
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Discord:
+    """All parts of the server, and the way of a request through them."""
+
+    def __init__(self, name: str, log: Path, settings: dict[str, Any]) -> None:
+        self.knobs: dict[str, Any] = {}
+        self.settings = ChainMap(self.knobs, settings)
+        self.journal = Journal(log, name)
+        self.counts: Counter[str] = Counter()
+        self._log = log
+        folder = log.with_suffix(".files")
+        folder.mkdir(exist_ok=True)
+        self.world = World(bot_name=settings["bot_name"])
+        self.cdn = Cdn(folder, self.world, self.settings)
+        self.shapes = Shapes(self.world, self.cdn)
+        self.judge = judge()
+        self.limits = Limits(self)
+        self.faults = Faults()
+        self.gateway = Gateway(self)
+        self.messages = Messages(self)
+        self.channels = Channels(self)
+        self.commands = Commands(self)
+        self.interactions = Interactions(self)
+        self.answers = Answers(self)
+        self.people = People(self)
+        self.control = Control(self)
+
+    def violation(self, why: str, body: Any = None) -> None:
+        """Write down what no correct client would have sent."""
+        self.journal.write("violation", why=why, body=json.loads(json.dumps(body, default=str)))
+
+    def announce_channel(self, event: str, channel: Channel, *, always: bool = False) -> None:
+        """Tell the gateway about a channel or thread, when the bot is there and may see it."""
+        assert channel.guild_id is not None
+        guild = self.world.guilds[channel.guild_id]
+        visible = self.world.may(self.world.bot, channel) & bits(["VIEW_CHANNEL"])
+        if not guild.has_bot or not (visible or always):
+            return
+        data = self.shapes.channel(channel)
+        if event == "THREAD_DELETE":
+            data = {name: data[name] for name in ("id", "guild_id", "parent_id", "type")}
+        elif event == "THREAD_CREATE":
+            data |= {"newly_created": True}
+        self.gateway.dispatch(event, data, guild_id=guild.id, intent=GUILDS)
+
+    def routes(self) -> dict[str, Handler]:
+        """Every operation we know, by its name in the OpenAPI document. `@original` has to come before `{message_id}`."""
+        channel, message = "/channels/{channel_id}", "/channels/{channel_id}/messages/{message_id}"
+        hook = "/webhooks/{webhook_id}/{webhook_token}"
+        routes: dict[str, Handler] = {
+            "GET /gateway": self.channels.gateway,
+            "GET /gateway/bot": self.channels.gateway_bot,
+            "GET /users/@me": self.channels.me,
+            "GET /oauth2/applications/@me": self.channels.application,
+            "GET /applications/@me": self.channels.application,
+            "POST /users/@me/channels": self.channels.open_dm,
+            "GET /users/{user_id}": self.channels.user,
+            "GET /guilds/{guild_id}": self.channels.show_guild,
+            "GET /guilds/{guild_id}/roles": self.channels.guild_roles,
+            "GET /guilds/{guild_id}/channels": self.channels.guild_channels,
+            "GET /guilds/{guild_id}/members/{user_id}": self.channels.guild_member,
+            f"GET {channel}": self.channels.show_channel,
+            f"PATCH {channel}": self.channels.change_channel,
+            f"GET {channel}/messages": self.channels.list_messages,
+            f"POST {channel}/messages": self.channels.post,
+            f"POST {channel}/typing": self.channels.typing,
+            f"GET {message}": self.channels.show_message,
+            f"PATCH {message}": self.channels.patch,
+            f"DELETE {message}": self.channels.delete,
+            f"POST {message}/threads": self.channels.start_thread,
+            "POST /attachments/refresh-urls": self.channels.refresh_urls,
+            "POST /interactions/{interaction_id}/{interaction_token}/callback": self.answers.callback,
+            f"POST {hook}": self.answers.follow_up,
+        }
+        for place in (
+            "/applications/{application_id}/commands",
+            "/applications/{application_id}/guilds/{guild_id}/commands",
+        ):
+            routes |= {f"PUT {place}": self.commands.overwrite, f"GET {place}": self.commands.list}
+        for which in ("@original", "{message_id}"):
+            routes |= {
+                f"GET {hook}/messages/{which}": self.answers.show,
+                f"PATCH {hook}/messages/{which}": self.answers.patch,
+                f"DELETE {hook}/messages/{which}": self.answers.delete,
+            }
+        return routes
+
+    # One request
+
+    def _route(self, operation: str, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The way of a request: fault, key, rate limit, schema, route, schema, fault."""
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            self.counts[operation] += 1
+            fault = self.faults.take(request.method, request.path.removeprefix(BASE))
+            if fault is not None:
+                facts = {"operation": operation, "path": request.path, "when": fault.when}
+                self.journal.write("fault", fault=fault.fault, **facts)
+            if fault is not None and fault.when != "after":
+                response = await self._spoil(request, fault)
+                if response is not None:
+                    return response
+                fault = None
+            response = await self._answer(request, operation, handler)
+            if fault is not None:
+                return await self._spoil(request, fault) or response
+            return response
+
+        return serve
+
+    async def _answer(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
+        headers: dict[str, str] = {}
+        body = Body()
+        try:
+            path = operation.partition(" ")[2]
+            needs_token = not any(path.startswith(one) for one in WITHOUT_TOKEN)
+            if needs_token and request.headers.get("Authorization") != f"Bot {self.settings['token']}":
+                raise Refused(0)
+            place = next(iter(request.match_info.values()), "") if path.startswith(("/channels", "/guilds")) else ""
+            place = request.match_info.get("webhook_token", place)
+            headers = self.limits.check(operation, place, counted_globally=needs_token)
+            body = await read_body(request, self.cdn)
+            self._check_request(operation, body)
+            call = Call(operation=operation, path=dict(request.match_info), query=request.query, body=body)
+            status, answer = await handler(call)
+        except Throttled as error:
+            status, answer, headers = 429, error.body(), error.headers
+        except Refused as error:
+            body.discard()
+            status, answer = error.status, error.body()
+            facts = {"code": error.code, "status": status, "why": error.why or error.message}
+            self.journal.write("refused", operation=operation, path=request.path, **facts)
+        return self._checked(operation, status, answer, headers)
+
+    def _check_request(self, operation: str, body: Body) -> None:
+        if not self.judge.knows(operation):
+            assert operation in ABSENT_ROUTES, operation
+            return
+        if errors := self.judge.request(operation, body.payload):
+            self.violation(f"{operation}: {'; '.join(errors[:5])}", body.payload)
+            where, _, why = errors[0].partition(": ")
+            raise invalid("" if where == "(body)" else where, why)
+        body.payload = with_text_ids(body.payload)
+
+    def _checked(self, operation: str, status: int, answer: Any, headers: dict[str, str]) -> web.Response:
+        if self.judge.knows(operation) and (errors := self.judge.answer(operation, status, answer)):
+            self.journal.write("emulator-fault", operation=operation, status=status, why=errors[:5], answer=answer)
+            status, answer = 500, {"message": "500: Internal Server Error", "code": 0}
+        headers = {"Via": "1.1 google", **headers}
+        if answer is None:
+            return web.Response(status=status, headers=headers)
+        # Exactly this content type, or discord.py hands the body on as a text.
+        text = json.dumps(answer).encode()
+        return web.Response(status=status, body=text, headers={**headers, "Content-Type": "application/json"})
+
+    async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
+        """What the fault does; `None` when the request is served all the same."""
+        match fault.word:
+            case "reset":
+                if fault.when == "mid-body":
+                    await request.content.read(fault.after_bytes)
+                return reset(request)
+            case "hang":
+                if fault.number is None:
+                    await asyncio.Event().wait()
+                await asyncio.sleep(fault.number or 0)
+                return None
+            case "429":
+                throttled = Throttled(fault.number or 1.0, "shared", {})
+                return self._json(429, throttled.body(), throttled.headers)
+            case "413":
+                return self._json(413, Refused(40005).body())
+            case "error":
+                refused = Refused(int(fault.number or 0))
+                return self._json(refused.status, refused.body())
+        status = int(fault.number or 500)
+        if status in {502, 504}:
+            return page(status, "cloudflare")
+        return self._json(status, {"message": f"{status}: from the emulator", "code": 0})
+
+    @staticmethod
+    def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
+        kind = {"Content-Type": "application/json", "Via": "1.1 google"}
+        return web.Response(status=status, body=json.dumps(body).encode(), headers={**kind, **(headers or {})})
+
+    # The server
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 30)
+        for operation, handler in self.routes().items():
+            method, path = operation.split(" ")
+            app.router.add_route(method, BASE + path, self._route(operation, handler))
+        for path in ("/gateway", "/gateway/"):
+            app.router.add_get(path, self.gateway.connect)
+        app.router.add_get("/cdn/{kind}/{place}/{id}/{name}", self.cdn.get)
+        app.router.add_post("/_emulator/do", self.control.do)
+        app.router.add_post("/_emulator/knobs", self._turn_knobs)
+        app.router.add_get("/_emulator/log", self._show_log)
+        app.router.add_get("/_emulator/counts", self._show_counts)
+        app.router.add_get("/_emulator/world", self._show_world)
+        app.router.add_route("*", "/{tail:.*}", self._nothing_here)
+        return app
+
+    async def _turn_knobs(self, request: web.Request) -> web.Response:
+        for name, value in (await request.json()).items():
+            if name not in SETTINGS:
+                return web.json_response({"error": f"no setting {name}"}, status=409)
+            if value is None:
+                self.knobs.pop(name, None)
+            else:
+                self.knobs[name] = value
+        return web.json_response(self.knobs)
+
+    async def _show_log(self, request: web.Request) -> web.Response:
+        return web.json_response(list(read_journal(self._log)))
+
+    async def _show_counts(self, request: web.Request) -> web.Response:
+        return web.json_response(self.counts)
+
+    async def _show_world(self, request: web.Request) -> web.Response:
+        facts = {"bot": self.world.bot.id, "application": self.world.app_id, "owner": self.world.owner.id}
+        return web.json_response(facts | {"token": self.settings["token"]})
+
+    async def _nothing_here(self, request: web.Request) -> web.Response:
+        self.violation(f"no such route: {request.method} {request.path}")
+        return self._json(404, {"message": "404: Not Found", "code": 0})
+
+    async def serve(self, port: int, port_file: Path) -> None:
+        """Listen on 127.0.0.1 until stdin ends; `port_file` appears, complete, once connections are taken."""
+        runner = web.AppRunner(self.app(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        port = runner.addresses[0][1]
+        self.cdn.base = f"http://127.0.0.1:{port}"
+        self.gateway.url = f"ws://127.0.0.1:{port}/gateway"
+        temporary = port_file.with_name(port_file.name + ".new")
+        temporary.write_text(str(port))
+        os.replace(temporary, port_file)
+        ended = asyncio.Event()
+        # Whoever started us holds the other end: when they die, however they die, we leave too. A file does not end.
+        with contextlib.suppress(PermissionError):
+            asyncio.get_running_loop().add_reader(0, ended.set)
+        await ended.wait()
+        os._exit(0)  # hanging connections have nothing to say any more
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--name", default="discord")
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--port-file", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--script", type=Path, help="JSON that changes the settings")
+    options = parser.parse_args()
+    discord = Discord(options.name, options.log, settings_from(options.script, **SETTINGS))
+    asyncio.run(discord.serve(options.port, options.port_file))
+
+
+if __name__ == "__main__":
+    main()

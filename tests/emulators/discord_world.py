@@ -1,0 +1,376 @@
+"""The people of the emulated Discord, for tests: what they see, and what they do. Standard library only, no asyncio.
+
+    world = DiscordWorld(process.url)
+    guild = world.guild("Studio")
+    alice = world.person("Alice", guild)
+    answer = world.slash(alice, guild.channel(), "animate", image=("cat.png", png), prompt="the cat blinks")
+    clip = answer.wait_for(lambda message: message["files"])
+
+Usable from any thread or process: it knows the URL, and no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+File = tuple[str, bytes | os.PathLike[str]]
+"""A file somebody uploads: name, and bytes or where they are."""
+PAUSE_S = 0.02
+
+
+class Impossible(Exception):
+    """No person could do that in a Discord client; the message says why."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Guild:
+    """A server; `channels` are ids by name."""
+
+    id: str
+    channels: dict[str, str]
+    facts: dict[str, Any] = field(repr=False)
+
+    def channel(self, name: str = "general") -> str:
+        return self.channels[name]
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """How the bot answered an interaction.
+
+    `kind` is message, deferred, update, deferred-update, modal, choices, or timeout when no answer came in time.
+    """
+
+    world: DiscordWorld = field(repr=False)
+    interaction: str
+    person: str
+    channel: str
+    kind: str
+    ephemeral: bool
+    message: dict[str, Any] | None
+    """`@original` as it was when this was asked; see `DiscordWorld.messages` for its extra fields."""
+    modal: dict[str, Any] | None
+    choices: list[dict[str, Any]] | None
+    followups: int
+    token: str = field(repr=False)
+
+    def now(self) -> Answer:
+        """The same, as it stands now."""
+        return self.world._answer(self.world.do("answer", interaction=self.interaction))
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], Any], timeout_s: float = 10.0) -> dict[str, Any]:
+        """`@original`, once it is as wanted: edits are what the bot does after a deferral."""
+
+        def look() -> dict[str, Any] | None:
+            message = self.now().message
+            return message if message is not None and wanted(message) else None
+
+        return self.world.until(look, timeout_s, about=f"@original of {self.kind}")
+
+
+class DiscordWorld:
+    """Everything a test asks of the emulated Discord. People, guilds, channels and messages are ids, in text."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._since = 0
+        facts = self._ask("world")
+        self.bot: str = facts["bot"]
+        self.application: str = facts["application"]
+        self.owner: str = facts["owner"]
+        self.token: str = facts["token"]
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"{self.url.replace('http', 'ws', 1)}/gateway"
+
+    # The world
+
+    def guild(self, name: str = "Studio", **facts: Any) -> Guild:
+        """A server with a channel `general`; facts: own_id, owner, premium_tier, locale, bot (False: not in it), bot_permissions."""
+        return self._guild(self.do("guild", name=name, **facts))
+
+    def _guild(self, facts: dict[str, Any]) -> Guild:
+        return Guild(id=facts["id"], channels=facts["channels"], facts=facts)
+
+    def invite(self, guild: Guild, bot_permissions: Sequence[str] | None = None) -> Guild:
+        """The bot joins; the permissions are those of its own role, beyond everybody's."""
+        return self._guild(self.do("invite", guild=guild.id, bot_permissions=bot_permissions))
+
+    def kick_bot(self, guild: Guild) -> None:
+        self.do("kick_bot", guild=guild.id)
+
+    def change_guild(self, guild: Guild, **facts: Any) -> None:
+        """premium_tier, locale, name, owner_id."""
+        self.do("change_guild", guild=guild.id, **facts)
+
+    def person(self, name: str, *guilds: Guild, **facts: Any) -> str:
+        """Somebody, member of these guilds; facts: own_id, locale, dms_open, installed (the app, for them), upload_limit."""
+        person: str = self.do("person", name=name, **facts)["id"]
+        for guild in guilds:
+            self.join(guild, person)
+        return person
+
+    def change_person(self, person: str, **facts: Any) -> None:
+        """dms_open, installed, locale, upload_limit, name."""
+        self.do("change_person", person=person, **facts)
+
+    def join(self, guild: Guild, person: str, roles: Sequence[str] = ()) -> None:
+        self.do("join", guild=guild.id, person=person, roles=list(roles))
+
+    def leave(self, guild: Guild, person: str) -> None:
+        self.do("leave", guild=guild.id, person=person)
+
+    def role(self, guild: Guild, name: str, *permissions: str) -> str:
+        """A role; permissions by Discord's names, like MANAGE_GUILD."""
+        role: str = self.do("role", guild=guild.id, name=name, permissions_named=permissions)["id"]
+        return role
+
+    def set_roles(self, guild: Guild, person: str, *roles: str) -> None:
+        """Exactly these roles; `person` may be "bot"."""
+        self.do("roles", guild=guild.id, person=person, roles=roles)
+
+    def channel(self, guild: Guild, name: str, **facts: Any) -> str:
+        """A channel; facts: kind (0 text, 2 voice, 5 announcement, 15 forum), nsfw, own_id."""
+        channel: str = self.do("channel", guild=guild.id, name=name, **facts)["id"]
+        guild.channels[name] = channel
+        return channel
+
+    def change_channel(self, channel: str, **facts: Any) -> None:
+        """nsfw, name, type."""
+        self.do("change_channel", channel=channel, **facts)
+
+    def delete_channel(self, channel: str) -> None:
+        """A channel with its threads, or a thread."""
+        self.do("delete_channel", channel=channel)
+
+    def permit(self, channel: str, who: str = "bot", *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
+        """An overwrite in a channel for "bot", a person or a role, in place of the one it had."""
+        self.do("permissions", channel=channel, who=who, allow=list(allow), deny=list(deny))
+
+    def dm(self, person: str) -> str:
+        """The direct message channel of a person and the bot."""
+        channel: str = self.do("dm", person=person)["id"]
+        return channel
+
+    def thread(self, person: str, channel: str, message: str, name: str = "a thread") -> str:
+        """A thread that a person starts on a message."""
+        thread: str = self.do("thread", person=person, channel=channel, message=message, name=name)["id"]
+        return thread
+
+    def change_thread(self, thread: str, *, archived: bool | None = None, locked: bool | None = None) -> None:
+        self.do("change_thread", thread=thread, archived=archived, locked=locked)
+
+    # Messages
+
+    def say(
+        self,
+        person: str,
+        channel: str,
+        content: str = "",
+        *,
+        files: Sequence[File] = (),
+        reply_to: str | None = None,
+        ping: bool = True,
+        embeds: Sequence[dict[str, Any]] = (),
+        forward: tuple[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """A person's message; `ping`: a reply notifies whom it answers; `forward`: (channel, message) passed on."""
+        wish = {"content": content, "files": [_file(one) for one in files], "reply_to": reply_to, "ping": ping}
+        message: dict[str, Any] = self.do(
+            "say", person=person, channel=channel, embeds=list(embeds), forward=forward, **wish
+        )
+        return message
+
+    def mention(self, text: str = "") -> str:
+        """The text with the bot mentioned in front."""
+        return f"<@{self.bot}> {text}"
+
+    def messages(self, channel: str) -> list[dict[str, Any]]:
+        """All messages, oldest first, as the API shows them, plus `files` (also of V2 messages, with `sha256`), `edits`
+        (how often) and `seen_by` (the only person, for ephemeral ones)."""
+        messages: list[dict[str, Any]] = self.do("messages", channel=channel)
+        return messages
+
+    def message(self, channel: str, message: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.do("message", channel=channel, message=message)
+        return found
+
+    def from_bot(self, channel: str) -> list[dict[str, Any]]:
+        """What the bot wrote there, oldest first."""
+        return [one for one in self.messages(channel) if one["author"]["id"] == self.bot]
+
+    def delete_message(self, channel: str, message: str) -> None:
+        self.do("delete_message", channel=channel, message=message)
+
+    def age_message(self, channel: str, message: str, seconds: float) -> None:
+        """Make a message older than it is (edits of old ones have a quota: 30046)."""
+        self.do("age_message", channel=channel, message=message, seconds=seconds)
+
+    def download(self, file: dict[str, Any]) -> bytes:
+        """The bytes of an attachment."""
+        with _OPENER.open(file["url"], timeout=20) as answer:
+            content: bytes = answer.read()
+            return content
+
+    # Interactions. Each returns when the first answer came, or after the three seconds Discord waits.
+
+    def slash(self, person: str, channel: str, command: str, **options: Any) -> Answer:
+        """A slash command; "settings language" names a subcommand; a file is (name, bytes or path)."""
+        return self._answer(self.do("slash", person=person, channel=channel, name=command, options=_options(options)))
+
+    def autocomplete(
+        self, person: str, channel: str, command: str, focused: str, **options: Any
+    ) -> list[dict[str, Any]]:
+        """What the option `focused` offers for what was typed so far (its value in `options`)."""
+        wish = {"name": command, "options": {focused: "", **_options(options)}, "focused": focused}
+        choices: list[dict[str, Any]] | None = self.do("slash", person=person, channel=channel, **wish)["choices"]
+        return choices or []
+
+    def menu(self, person: str, channel: str, command: str, message: str) -> Answer:
+        """An entry of a message's Apps menu."""
+        return self._answer(self.do("menu", person=person, channel=channel, name=command, message=message))
+
+    def click(
+        self, person: str, channel: str, message: str, label: str | None = None, *, custom_id: str | None = None
+    ) -> Answer:
+        """A button of a message, by its label or custom id; refused when it is not there or disabled."""
+        wish = {"message": message, "label": label, "custom_id": custom_id}
+        return self._answer(self.do("press", person=person, channel=channel, **wish))
+
+    def select(self, person: str, channel: str, message: str, *values: str, custom_id: str) -> Answer:
+        """Values of a string select."""
+        wish = {"message": message, "custom_id": custom_id, "values": values}
+        return self._answer(self.do("press", person=person, channel=channel, **wish))
+
+    def submit(self, answer: Answer, fields: dict[str, Any] | None = None) -> Answer:
+        """The form an answer showed, with these fields by label or custom id; what is left out keeps what it showed."""
+        filled = {name: _value(value) for name, value in (fields or {}).items()}
+        return self._answer(self.do("submit", person=answer.person, interaction=answer.interaction, fields=filled))
+
+    def _answer(self, facts: dict[str, Any]) -> Answer:
+        return Answer(world=self, **facts)
+
+    # Trouble
+
+    def fault(
+        self, route: str, fault: str, *, when: str = "before", times: int = 1, skip: int = 0, after_bytes: int = 1000
+    ) -> None:
+        """The next `times` requests of a route suffer it; words and patterns: `discord_faults`."""
+        self.do("fault", route=route, fault=fault, when=when, times=times, skip=skip, after_bytes=after_bytes)
+
+    def no_faults(self) -> int:
+        """Forget the faults that are left; how many there were."""
+        left: int = self.do("no_faults")
+        return left
+
+    def knobs(self, **knobs: Any) -> dict[str, Any]:
+        """Change settings of `discord_server.SETTINGS`; `None` puts one back."""
+        changed: dict[str, Any] = self._ask("knobs", knobs)
+        return changed
+
+    def drop_gateway(self, close_code: int | None = None, *, forget: bool = False) -> int:
+        """End the bot's connections, without a close frame or with one; `forget`: they cannot be resumed."""
+        dropped: int = self.do("drop_gateway", close_code=close_code, forget=forget)
+        return dropped
+
+    def reconnect_gateway(self) -> int:
+        """Ask the bot to reconnect (opcode 7)."""
+        told: int = self.do("reconnect_gateway")
+        return told
+
+    def invalidate_gateway(self, *, resumable: bool = False) -> int:
+        """Tell the bot its session is invalid (opcode 9)."""
+        told: int = self.do("invalidate_gateway", resumable=resumable)
+        return told
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """The gateway sessions of the bot: id, shard, intents, connected."""
+        sessions: list[dict[str, Any]] = self.do("sessions")
+        return sessions
+
+    def commands(self, guild: Guild | None = None) -> list[dict[str, Any]]:
+        """What is synced, globally or in a guild."""
+        commands: list[dict[str, Any]] = self.do("commands", guild=guild and guild.id)
+        return commands
+
+    # The journal
+
+    def journal(self, *events: str) -> list[dict[str, Any]]:
+        """What was written down since `mark`, in order; all events when none are named."""
+        return [entry for entry in self._ask("log")[self._since :] if not events or entry["event"] in events]
+
+    def mark(self) -> None:
+        """From now on this object's journal begins here."""
+        self._since += len(self.journal())
+
+    def violations(self) -> list[str]:
+        """What the bot did that no correct client does, and what the emulator itself did wrong; empty after a good test."""
+        return [f"{entry['event']}: {entry['why']}" for entry in self.journal("violation", "emulator-fault")]
+
+    def posted(self, file_name: str | None = None) -> list[dict[str, Any]]:
+        """The bot's messages that were ever created, deleted ones included; with a file of this name, when one is given."""
+        created = [entry for entry in self.journal("message-created") if entry["bot"]]
+        return [entry for entry in created if file_name is None or file_name in entry["files"]]
+
+    def counts(self) -> dict[str, int]:
+        """Requests per operation."""
+        counts: dict[str, int] = self._ask("counts")
+        return counts
+
+    def until(self, look: Callable[[], Any], timeout_s: float = 10.0, *, about: str = "it") -> Any:
+        """The first true thing `look` finds."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := look()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{about} did not happen within {timeout_s} s; lately: {self.journal()[-5:]}")
+            time.sleep(PAUSE_S)
+        return found
+
+    # The wire
+
+    def do(self, op: str, **facts: Any) -> Any:
+        """One op of `discord_control`."""
+        return self._ask("do", {"op": op, **facts})
+
+    def _ask(self, what: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with _OPENER.open(f"{self.url}/_emulator/{what}", data, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+            raise Impossible(json.load(error)["error"]) from None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _file(file: File) -> dict[str, Any]:
+    name, content = file
+    if isinstance(content, bytes):
+        return {"name": name, "base64": base64.b64encode(content).decode()}
+    return {"name": name, "path": os.fspath(content)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return _file(value)
+    return [_value(one) for one in value] if isinstance(value, list) else value
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in options.items() if value is not None}

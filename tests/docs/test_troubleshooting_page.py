@@ -62,7 +62,7 @@ def _codes(kind: type[ConfigurationError]) -> set[str]:
 
 
 def test_every_id_of_the_doctor_has_its_place_and_no_other_is_there() -> None:
-    sources = (ROOT / "bot" / "doctor").glob("*.py")
+    sources = [*(ROOT / "bot" / "doctor").glob("*.py"), *(ROOT / "adapters" / "chat").glob("*/doctor.py")]
     said = {found for source in sources for found in ids_in(source.read_text(encoding="utf-8"))}
 
     assert {"provider.*", "provider.*.key", "webhooks", "unconfirmed", "schema_too_new"} <= said, "the search is blind"

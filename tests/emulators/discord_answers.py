@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.emulators.discord_bodies import without_nulls
 from tests.emulators.discord_calls import Call, Reply
 from tests.emulators.discord_errors import Refused, invalid
 from tests.emulators.discord_interactions import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, Interaction
@@ -53,7 +54,7 @@ class Answers:
                 interaction.choices = self._choices(interaction, data)
             case "modal":
                 _check_modal(data)
-                interaction.modal = data
+                interaction.modal = without_nulls(data)
         interaction.answer = kind
         original = interaction.original
         self._discord.journal.write(

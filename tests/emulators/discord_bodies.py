@@ -99,3 +99,10 @@ def with_text_ids(value: Any, name: str = "") -> Any:
         return [with_text_ids(one, name) for one in value]
     large = isinstance(value, int) and value > SMALLEST_ID and name not in {"nonce", "default_member_permissions"}
     return str(value) if large else value
+
+
+def without_nulls(value: Any) -> Any:
+    """What is null is as good as absent in components and forms."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value

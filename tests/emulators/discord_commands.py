@@ -20,7 +20,7 @@ LOCALES = set(
     "zh-TW ko".split()
 )
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 10, 11
-_KEPT = "name name_localizations description description_localizations options default_member_permissions nsfw type"
+_KEPT = "name name_localizations description description_localizations options default_member_permissions dm_permission nsfw type"
 
 
 class Commands:
@@ -76,7 +76,9 @@ class Commands:
         if "options" in made:
             made["options"] = [_plain(option) for option in made["options"]]
         if guild_id is None:
-            made |= {"contexts": given.get("contexts") or [0, 1, 2]}
+            # `dm_permission: false` is the old word for contexts without direct messages; discord.py still says it.
+            usual = [0] if given.get("dm_permission") is False else [0, 1, 2]
+            made |= {"contexts": given.get("contexts") or usual}
             made |= {"integration_types": given.get("integration_types") or [0]}
         else:
             made["guild_id"] = guild_id

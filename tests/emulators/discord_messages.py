@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.emulators.discord_bodies import Body
+from tests.emulators.discord_bodies import Body, without_nulls
 from tests.emulators.discord_errors import Refused, invalid
 from tests.emulators.discord_permissions import bits
 from tests.emulators.discord_rules import check_message, check_uploads, pings
@@ -141,7 +141,7 @@ class Messages:
             author=author,
             content=content,
             embeds=embeds,
-            components=payload.get("components") or [],
+            components=without_nulls(payload.get("components") or []),
             attachments=attachments,
             flags=flags,
             nonce=payload.get("nonce"),
@@ -171,7 +171,7 @@ class Messages:
         attachments += self._attach(body, channel, ephemeral=bool(message.flags & EPHEMERAL))
         content = payload["content"] or "" if "content" in payload else message.content
         embeds = payload["embeds"] or [] if "embeds" in payload else message.embeds
-        components = payload["components"] or [] if "components" in payload else message.components
+        components = without_nulls(payload["components"] or []) if "components" in payload else message.components
         check_message(
             payload=payload,
             flags=flags,

@@ -11,7 +11,7 @@ import pytest
 
 from bot.errors import BadInput, DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Fenced
 from bot.ids import new_id
-from bot.jobs.model import InputRef
+from bot.jobs.model import InputRef, Requester
 from bot.ports import Checkpoint, Courier, JobCard, MediaStore, Parcel, Receipt
 from tests.factories import ALICE
 
@@ -24,6 +24,8 @@ class CourierBench(ABC):
 
     courier: Courier
     store: MediaStore
+    asker: Requester = ALICE
+    """Whose cards are shown."""
 
     @abstractmethod
     async def parcel(self, trouble: str = "") -> Parcel:
@@ -180,8 +182,8 @@ class CourierSuite:
         assert bench.posted(parcel) == 1
 
     async def test_a_card_is_posted_once_and_then_edited(self, bench: CourierBench) -> None:
-        card = JobCard(job_id=new_id(), version=1, requester=ALICE, state="queued", headline="In line.")
-        later = JobCard(job_id=card.job_id, version=2, requester=ALICE, state="delivered", headline="Done.")
+        card = JobCard(job_id=new_id(), version=1, requester=bench.asker, state="queued", headline="In line.")
+        later = JobCard(job_id=card.job_id, version=2, requester=bench.asker, state="delivered", headline="Done.")
 
         at = await bench.courier.show(card, None)
         assert await bench.courier.show(later, at) == at

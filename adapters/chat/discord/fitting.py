@@ -55,8 +55,16 @@ async def fitted(parcel: Parcel, limit: int, media: MediaStore, workshop: MediaW
 
 
 async def _fit(source: Path, limit: int, workshop: MediaWorkshop, into: Path) -> tuple[Path, bool]:
-    facts = await workshop.probe(source)
-    if source.stat().st_size <= limit and facts.codec == PLAYS_INLINE and facts.faststart:
+    if source.stat().st_size <= limit and await _plays_inline(source, workshop):
         return source, False
     done = await workshop.fit(source, limit, into)
     return done.path, done.how in {"transcoded", "shrunk"}
+
+
+async def _plays_inline(source: Path, workshop: MediaWorkshop) -> bool:
+    try:
+        facts = await workshop.probe(source)
+    except BadInput:
+        # It was probed when it was fetched. Whatever is odd about it, it is not held back for that.
+        return True
+    return facts.codec == PLAYS_INLINE and facts.faststart

@@ -23,6 +23,7 @@ from bot.keeping.export import Exporter
 from bot.keeping.forgetting import Forgetting
 from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
+from bot.languages.said import say
 from bot.money.ledger import user_scope
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
@@ -80,7 +81,7 @@ class Service:
         `BadPrompt` when the model takes none, `BadInput` when it cannot be used: then nothing was kept.
         """
         if not model.takes_audio:
-            raise BadPrompt(f"{model.title} takes no sound; leave it out, or choose another model.")
+            raise BadPrompt(say("{model} takes no sound; leave it out, or choose another model.", model=model.title))
         with tempfile.TemporaryDirectory(dir=self.desk.scratch) as folder:
             taken = await keep_sound(source, None, seconds, self.workshop, self.media, Path(folder))
         return _as_input(taken, "sound", filename)

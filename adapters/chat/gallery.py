@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.errors import BadInput
 from bot.ids import JobId
 from bot.jobs.model import Asset, Delivery, InputRef, Requester
+from bot.languages.said import say
 from bot.ports import Checkpoint, JobCard, MessageRef, Parcel, Receipt
 
 
@@ -25,7 +26,11 @@ class GalleryCourier:
 
     async def collect(self, source: InputRef) -> Asset:
         """Inputs arrive here as assets already; anything else was not made by us."""
-        raise BadInput(f"An input of kind {source.source!r} cannot be collected here; attach the picture itself.")
+        raise BadInput(
+            say(
+                "An input of kind {kind} cannot be collected here; attach the picture itself.", kind=repr(source.source)
+            )
+        )
 
     async def show(self, card: JobCard, at: MessageRef | None) -> MessageRef | None:
         """No cards: the command line and the page read the job themselves."""

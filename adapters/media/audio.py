@@ -20,6 +20,7 @@ from adapters.media.files import open_input, written_whole
 from adapters.media.mp4 import sound_stream_of
 from adapters.media.sound import FADE_S, RATE
 from bot.errors import BadInput
+from bot.languages.said import say
 
 MAX_BYTES = 15_000_000
 LONGEST_S = 30.0
@@ -32,8 +33,8 @@ _TOLERANCE_S = 0.1
 _RATES = (44_100, 48_000)
 # A file that says one sample a second would grow to gigabytes.
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 384_000
-_NO_SOUND = "This file is not a sound Reelbot can read: send a WAV or MP3."
-_DAMAGED = "The sound is damaged or cut off: save or export it once more and send it again."
+_NO_SOUND = say("This file is not a sound Reelbot can read: send a WAV or MP3.")
+_DAMAGED = say("The sound is damaged or cut off: save or export it once more and send it again.")
 
 Samples = NDArray[np.int16]
 
@@ -51,11 +52,13 @@ def prepare_audio(*, source: str, into: str, seconds: int) -> dict[str, Any]:
         kept = _faded(kept, round(FADE_S * rate))
         # A few milliseconds are the encoder's, not the person's.
         if length_s - most_s >= 0.05:
-            changes.append(f"cut from {length_s:.1f} s to {most_s:.1f} s")
+            changes.append(say("cut from {before:.1f} s to {after:.1f} s", before=length_s, after=most_s))
     least = round(LEAST_S * rate)
     if len(kept) < least:
         if LEAST_S - length_s >= 0.05:
-            changes.append(f"padded with silence from {length_s:.1f} s to {LEAST_S:.1f} s")
+            changes.append(
+                say("padded with silence from {before:.1f} s to {after:.1f} s", before=length_s, after=LEAST_S)
+            )
         kept = np.concatenate([kept, np.zeros((least - len(kept), kept.shape[1]), np.int16)])
     with written_whole(Path(into)) as temporary:
         temporary.write_bytes(_wav(kept, rate))
@@ -95,15 +98,25 @@ def _decoded(data: bytes, rates: tuple[int, ...]) -> tuple[Samples, int, float]:
                 count += len(piece)
                 if count > most:
                     raise BadInput(
-                        f"The sound is longer than {LONGEST_S:.0f} seconds, the most Reelbot takes: send a shorter one."
+                        say(
+                            "The sound is longer than {most:.0f} seconds, the most Reelbot takes: send a shorter one.",
+                            most=LONGEST_S,
+                        )
                     )
     except MemoryError:
         raise
     except (FFmpegError, ValueError) as error:
         raise BadInput(_DAMAGED) from error
     if count / rate < SHORTEST_S:
-        said = "There is no sound in this file" if count == 0 else f"The sound lasts only {count / rate:.2f} seconds"
-        raise BadInput(f"{said}: send one of 3 to {LONGEST_S:.0f} seconds.")
+        if count == 0:
+            raise BadInput(say("There is no sound in this file: send one of 3 to {most:.0f} seconds.", most=LONGEST_S))
+        raise BadInput(
+            say(
+                "The sound lasts only {length:.2f} seconds: send one of 3 to {most:.0f} seconds.",
+                length=count / rate,
+                most=LONGEST_S,
+            )
+        )
     return np.concatenate(pieces), rate, count / rate
 
 

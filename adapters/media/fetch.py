@@ -19,6 +19,7 @@ from adapters.http.client import HttpClient
 from adapters.http.guard import ForbiddenAddress
 from adapters.http.retry_after import retry_after_s
 from bot.errors import NO_ROOM, DiskFull, ProviderUnavailable, ResultGone
+from bot.languages.said import say
 from bot.ports import Clock
 
 LARGEST_CLIP: Final = 500_000_000
@@ -75,9 +76,11 @@ class HttpFetcher:
                 temporary.unlink()
             match error:
                 case ForbiddenAddress():
-                    raise ResultGone(f"The provider named a result that may not be downloaded: {error}") from error
+                    raise ResultGone(
+                        say("The provider named a result that may not be downloaded: {reason}", reason=error)
+                    ) from error
                 case OSError() if error.errno in NO_ROOM:
-                    raise DiskFull("There is no room left on the disk: free some space and try again.") from error
+                    raise DiskFull(say("There is no room left on the disk: free some space and try again.")) from error
             raise
 
     async def _all_of(self, part: _Part, home: str) -> None:
@@ -89,7 +92,9 @@ class HttpFetcher:
             except NoAnswer as error:
                 part.breaks += 1
                 if part.breaks > MOST_BREAKS or (part.size == before and part.size == 0):
-                    raise ProviderUnavailable(f"The clip could not be downloaded: {error}.") from error
+                    raise ProviderUnavailable(
+                        say("The clip could not be downloaded: {reason}.", reason=error)
+                    ) from error
                 if part.etag is None:
                     part.begin_anew()
 
@@ -108,7 +113,7 @@ class HttpFetcher:
             total = self._begin(part, response)
             await self._copy(part, response)
         if part.size == 0:
-            raise ProviderUnavailable("The provider's clip is empty so far.")
+            raise ProviderUnavailable(say("The provider's clip is empty so far."))
         if total is not None and part.size != total:
             raise NoAnswer("only a part of it came")
         return True
@@ -129,23 +134,27 @@ class HttpFetcher:
     def _redirected(self, part: _Part, response: httpx.Response) -> bool:
         part.redirects += 1
         if part.redirects > MOST_REDIRECTS or "location" not in response.headers:
-            raise ProviderUnavailable("The link to the clip leads nowhere at the moment.")
+            raise ProviderUnavailable(say("The link to the clip leads nowhere at the moment."))
         try:
             part.url = urljoin(part.url, response.headers["location"])
         except ValueError as error:
-            raise ProviderUnavailable("The link to the clip leads nowhere at the moment.") from error
+            raise ProviderUnavailable(say("The link to the clip leads nowhere at the moment.")) from error
         return False
 
     def _require_good(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == 410:
-            raise ResultGone("The provider says that the clip is gone.")
+            raise ResultGone(say("The provider says that the clip is gone."))
         if status not in (200, 206):
             wait = retry_after_s({"retry-after": response.headers.get("retry-after", "")}, self._clock.now())
-            raise ProviderUnavailable(f"The link to the clip answers {status} at the moment.", retry_after_s=wait)
+            raise ProviderUnavailable(
+                say("The link to the clip answers {status} at the moment.", status=status), retry_after_s=wait
+            )
         kind = response.headers.get("content-type", "").lower()
         if kind.startswith(_NO_VIDEO):
-            raise ProviderUnavailable(f"The link to the clip shows something else at the moment ({kind[:40]}).")
+            raise ProviderUnavailable(
+                say("The link to the clip shows something else at the moment ({kind}).", kind=kind[:40])
+            )
         size = response.headers.get("content-length", "")
         if size.isdecimal() and int(size) > LARGEST_CLIP:
             raise _too_large()
@@ -159,7 +168,8 @@ class HttpFetcher:
 
 
 def _too_large() -> ResultGone:
-    return ResultGone(f"The provider's clip is larger than {LARGEST_CLIP // 1_000_000} MB, which is more than we take.")
+    most = LARGEST_CLIP // 1_000_000
+    return ResultGone(say("The provider's clip is larger than {most} MB, which is more than we take.", most=most))
 
 
 def _validator(response: httpx.Response) -> str | None:

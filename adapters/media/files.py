@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.errors import BadInput
+from bot.languages.said import say
+from bot.languages.words import subject_word
 
 
 def open_input(path: str, subject: str, max_bytes: int) -> BinaryIO:
@@ -21,21 +23,33 @@ def open_input(path: str, subject: str, max_bytes: int) -> BinaryIO:
         # A fifo without a writer would block for ever; O_NONBLOCK changes nothing for regular files.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise BadInput(f"The {subject} is not there (any more): send it again.") from None
+        raise BadInput(
+            say("The {subject} is not there (any more): send it again.", subject=subject_word(subject))
+        ) from None
     except OSError as error:
-        raise BadInput(f"The {subject} cannot be opened ({error.strerror}): send it again as another file.") from None
+        raise BadInput(
+            say(
+                "The {subject} cannot be opened ({reason}): send it again as another file.",
+                subject=subject_word(subject),
+                reason=error.strerror,
+            )
+        ) from None
     facts = os.fstat(descriptor)
-    problem = None
+    problem, what = None, subject_word(subject)
     if stat.S_ISDIR(facts.st_mode):
-        problem = f"This is a folder, not a {subject}: choose a single file."
+        problem = say("This is a folder, not a {subject}: choose a single file.", subject=what)
     elif not stat.S_ISREG(facts.st_mode):
-        problem = f"This is not an ordinary file, so no {subject} can be read from it: choose a saved file."
+        problem = say(
+            "This is not an ordinary file, so no {subject} can be read from it: choose a saved file.", subject=what
+        )
     elif facts.st_size == 0:
-        problem = f"The {subject} is empty (0 bytes): send it again."
+        problem = say("The {subject} is empty (0 bytes): send it again.", subject=what)
     elif facts.st_size > max_bytes:
-        problem = (
-            f"The {subject} has {facts.st_size / 1e6:.1f} MB and Reelbot takes at most "
-            f"{max_bytes / 1e6:.0f} MB: send a smaller one."
+        problem = say(
+            "The {subject} has {size:.1f} MB and Reelbot takes at most {most:.0f} MB: send a smaller one.",
+            subject=what,
+            size=facts.st_size / 1e6,
+            most=max_bytes / 1e6,
         )
     if problem is not None:
         os.close(descriptor)

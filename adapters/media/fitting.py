@@ -15,6 +15,7 @@ from adapters.media.mp4 import has_index_in_front, opened_clip, sound_stream_of,
 from adapters.media.reel import Reel, open_pictures, pictures_of, reel_of
 from adapters.media.sound import Samples, SoundTrack, sound_of
 from bot.errors import BadInput
+from bot.languages.said import say
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -64,7 +65,10 @@ def fit(*, clip: str, into: str, max_bytes: int) -> dict[str, Any]:
         if size > max_bytes * 1.05:
             smaller *= 0.7
     raise BadInput(
-        f"The clip cannot be made smaller than {max_bytes / 1e6:.2g} MB, which is the most that is taken here."
+        say(
+            "The clip cannot be made smaller than {most:.2g} MB, which is the most that is taken here.",
+            most=max_bytes / 1e6,
+        )
     )
 
 

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from bot.languages.said import say
+
 MOST_SCANS = 200
 """Passes a JPEG may be stored in. Programs make about ten; each one costs as much time as a whole picture."""
 
@@ -76,15 +78,15 @@ def what_is_left_out(opened: Image.Image, file: BinaryIO) -> str | None:
     """A word on the frames or pages behind the first, none of which is decoded; `None` where there are none."""
     if opened.format in ("PNG", "WEBP", "AVIF"):
         frames = int(getattr(opened, "n_frames", 1))
-        return f"kept the first of {frames} frames" if frames > 1 else None
+        return say("kept the first of {frames} frames", frames=frames) if frames > 1 else None
     if opened.format == "GIF":
         found = _gif_frames(file)
         if found is None:
-            return "kept the first frame"
-        return f"kept the first of {found} frames" if found > 1 else None
+            return say("kept the first frame")
+        return say("kept the first of {frames} frames", frames=found) if found > 1 else None
     # Counting a TIFF's pages means reading all of each one's tags, which may be the same megabytes again and again.
     if opened.format == "TIFF" and getattr(opened, "is_animated", False):
-        return "kept the first page"
+        return say("kept the first page")
     return None
 
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 from adapters.media.files import open_input, written_whole
 from adapters.media.formats import FORMATS, has_too_many_scans, what_is_left_out
 from bot.errors import BadInput
+from bot.languages.said import listed, say
 
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000
@@ -38,7 +39,13 @@ def prepare(*, source: str, into: str, min_side: int, max_side: int, max_bytes: 
     image = _upright(image, changes)
     image = _flat_srgb(image, changes)
     if image.size != target:
-        changes.append(f"resized from {image.width}x{image.height} to {target[0]}x{target[1]}")
+        changes.append(
+            say(
+                "resized from {before} to {after}",
+                before=f"{image.width}x{image.height}",
+                after=f"{target[0]}x{target[1]}",
+            )
+        )
         image = image.resize(target, Image.Resampling.LANCZOS)
     data = _encode(image, max_bytes, changes)
     with written_whole(Path(into)) as temporary:
@@ -52,9 +59,9 @@ def _note_source(opened: Image.Image, file: BinaryIO, changes: list[str]) -> Non
         changes.append(left_out)
     for kind in FORMATS:
         if kind.pillow == opened.format and kind.is_converted:
-            changes.append(f"converted from {kind.title} to JPEG")
+            changes.append(say("converted from {format} to JPEG", format=kind.title))
     if opened.format == "TIFF" and _orientation(opened) in range(2, 9):
-        changes.append("turned upright")
+        changes.append(say("turned upright"))
 
 
 def fit(width: int, height: int, *, min_side: int, max_side: int) -> tuple[int, int]:
@@ -71,42 +78,57 @@ def fit(width: int, height: int, *, min_side: int, max_side: int) -> tuple[int, 
     new_long, new_short = round(long * scale), round(short * scale)
     if new_long > max_side or new_short < min_side:
         raise BadInput(
-            f"The picture is {width}x{height} pixels, {_times(long / short)} times as long as it is wide, and this model "
-            f"takes at most {_times(max_side / min_side)} times: crop it and send it again."
+            say(
+                "The picture is {size} pixels, {ratio:g} times as long as it is wide, and this model takes at most "
+                "{most:g} times: crop it and send it again.",
+                size=f"{width}x{height}",
+                ratio=_rounded_down(long / short),
+                most=_rounded_down(max_side / min_side),
+            )
         )
     return (new_long, new_short) if width >= height else (new_short, new_long)
 
 
-def _times(ratio: float) -> str:
-    # Rounded down: the figure named as the most must itself be allowed.
-    return f"{math.floor(ratio * 10) / 10:g}"
+def _rounded_down(ratio: float) -> float:
+    # The figure named as the most must itself be allowed.
+    return math.floor(ratio * 10) / 10
 
 
 def _open(file: BinaryIO) -> Image.Image:
     for kind in FORMATS:
         kind.register()
     if has_too_many_scans(file):
-        raise BadInput("The picture is stored in far more passes than any program makes: save it again and send that.")
+        raise BadInput(
+            say("The picture is stored in far more passes than any program makes: save it again and send that.")
+        )
     try:
         return Image.open(file, formats=[kind.pillow for kind in FORMATS])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         said = re.search(r"\((\d+) pixels\)", str(error))
         raise BadInput(_too_many(int(said[1]) if said else None)) from error
     except UnidentifiedImageError as error:
-        *others, last = [kind.title for kind in FORMATS]
-        raise BadInput(f"This file is not a picture Reelbot can read: send a {', '.join(others)} or {last}.") from error
+        formats = listed([kind.title for kind in FORMATS], "or")
+        raise BadInput(
+            say("This file is not a picture Reelbot can read: send a {formats}.", formats=formats)
+        ) from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their parsing met; all of it means the same here
         raise BadInput(_DAMAGED) from error
 
 
-_DAMAGED = "The picture is damaged or cut off: save or export it once more and send it again."
+_DAMAGED = say("The picture is damaged or cut off: save or export it once more and send it again.")
 
 
 def _too_many(pixels: int | None) -> str:
-    size = f"{pixels / 1e6:.0f} megapixels" if pixels else "too many pixels"
-    return f"The picture has {size} and Reelbot takes at most {MAX_PIXELS // 10**6}: send a smaller one."
+    most = MAX_PIXELS // 10**6
+    if pixels:
+        return say(
+            "The picture has {size:.0f} megapixels and Reelbot takes at most {most}: send a smaller one.",
+            size=pixels / 1e6,
+            most=most,
+        )
+    return say("The picture has too many pixels and Reelbot takes at most {most}: send a smaller one.", most=most)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -117,7 +139,11 @@ def _check_size(width: int, height: int) -> None:
     # The ratio is checked by `fit`, which knows the model; a thin strip is refused there in its own words.
     if max(width, height) < SMALLEST_SIDE * 4 and min(width, height) < SMALLEST_SIDE:
         raise BadInput(
-            f"The picture is only {width}x{height} pixels: send one with at least {SMALLEST_SIDE} pixels on each side."
+            say(
+                "The picture is only {size} pixels: send one with at least {least} pixels on each side.",
+                size=f"{width}x{height}",
+                least=SMALLEST_SIDE,
+            )
         )
 
 
@@ -156,7 +182,7 @@ def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
     with contextlib.suppress(Exception):  # turning rewrites the EXIF, which may be damaged; `_TURNS` needs none
         turned = image.transpose(_TURNS[orientation])
         turned.info = image.info
-        changes.append("turned upright")
+        changes.append(say("turned upright"))
         return turned
     return image
 
@@ -211,7 +237,7 @@ def _on_white(image: Image.Image, changes: list[str]) -> Image.Image:
     colour, alpha = image.convert(image.mode[:-1]), image.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return colour
-    changes.append("transparency laid on white")
+    changes.append(say("transparency laid on white"))
     white = Image.new(colour.mode, colour.size, "white")
     white.paste(colour, mask=alpha)
     return white
@@ -228,7 +254,7 @@ def _to_srgb(image: Image.Image, profile: bytes, changes: list[str]) -> Image.Im
         return image
     if converted is None:
         return image
-    changes.append("colours converted to sRGB")
+    changes.append(say("colours converted to sRGB"))
     return converted
 
 
@@ -240,9 +266,12 @@ def _encode(image: Image.Image, max_bytes: int, changes: list[str]) -> bytes:
         image.save(buffer, "JPEG", quality=quality, subsampling=0)
         if buffer.tell() <= max_bytes:
             if quality != _QUALITIES[0]:
-                changes.append(f"compressed to {buffer.tell() / 1e6:.1f} MB")
+                changes.append(say("compressed to {size:.1f} MB", size=buffer.tell() / 1e6))
             return buffer.getvalue()
     raise BadInput(
-        f"The picture cannot be made smaller than {max_bytes / 1e6:.1f} MB, which this model asks for: "
-        "send it with fewer pixels."
+        say(
+            "The picture cannot be made smaller than {most:.1f} MB, which this model asks for: "
+            "send it with fewer pixels.",
+            most=max_bytes / 1e6,
+        )
     )

@@ -15,6 +15,7 @@ from adapters.media.mp4 import written_clip
 from adapters.media.reel import ENCODER, Reel, encode_all, open_pictures, pictures_of, reel_of
 from adapters.media.sound import RATE, Samples, SoundTrack, sound_of
 from bot.errors import BadInput
+from bot.languages.said import say
 
 FADE_S = Fraction(1, 2)
 
@@ -31,7 +32,7 @@ def loop(*, clip: Path, into: Path, on_frame: Callable[[int, int], None] = lambd
     reel = reel_of(clip)
     overlap = min(round(FADE_S * reel.rate), reel.pictures // 4)
     if overlap < 1:
-        raise BadInput(f"The clip has only {reel.pictures} frames, too few to make a loop of.")
+        raise BadInput(say("The clip has only {frames} frames, too few to make a loop of.", frames=reel.pictures))
     total = reel.pictures - overlap
     sound = sound_of(clip, reel.begin, reel.seconds)
     with written_clip(into) as container:

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 
 from adapters.media.files import open_input, written_whole
 from bot.errors import BadInput
+from bot.languages.said import say
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4_000_000_000
 MAX_SIDE = 8192
-NOT_A_VIDEO = "This file is not a playable MP4 video."
-_OUT_OF_ORDER = "The video is damaged: its pictures are not in an order that can be played."
-CUT_OFF = "The video is damaged or cut off: its last pictures are missing."
+NOT_A_VIDEO = say("This file is not a playable MP4 video.")
+_OUT_OF_ORDER = say("The video is damaged: its pictures are not in an order that can be played.")
+CUT_OFF = say("The video is damaged or cut off: its last pictures are missing.")
 
 
 @contextmanager
@@ -38,12 +39,14 @@ def opened_clip(clip: Path | str) -> Iterator[InputContainer]:
         container = av.open(str(clip), "r", format="mov", options={"protocol_whitelist": "file"})
     with container:
         if not container.streams.video:
-            raise BadInput("The file has no pictures in it, only sound: this is not a video.")
+            raise BadInput(say("The file has no pictures in it, only sound: this is not a video."))
         stream = container.streams.video[0]
         if not has_decoder(stream):
             raise BadInput(NOT_A_VIDEO)
         if not (0 < stream.width <= MAX_SIDE and 0 < stream.height <= MAX_SIDE):
-            raise BadInput(f"The video is {stream.width}x{stream.height} pixels, more than Reelbot can read.")
+            raise BadInput(
+                say("The video is {size} pixels, more than Reelbot can read.", size=f"{stream.width}x{stream.height}")
+            )
         stream.codec_context.thread_count = 1
         yield container
 

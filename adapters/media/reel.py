@@ -16,6 +16,7 @@ from adapters.media.colours import Look, look_of, matrix_of, to_yuv420
 from adapters.media.mp4 import CUT_OFF, frames_of, opened_clip, packets_of
 from adapters.media.sound import SoundTrack
 from bot.errors import BadInput
+from bot.languages.said import say
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -78,7 +79,9 @@ def reel_of(clip: Path) -> Reel:
         last = last_duration * base if last_duration else 1 / rate
         length = (shown[-1] - shown[0]) * base + last
         if length > LONGEST_S:
-            raise BadInput(f"The video is longer than {LONGEST_S // 60} minutes, the most Reelbot works on.")
+            raise BadInput(
+                say("The video is longer than {most} minutes, the most Reelbot works on.", most=LONGEST_S // 60)
+            )
         codec = stream.codec_context
         return Reel(
             path=clip,

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from adapters.media.files import written_whole
 from bot.errors import NO_ROOM, DiskFull, ProviderUnavailable, ResultGone
+from bot.languages.said import say
 
 
 class LocalFetcher:
@@ -39,15 +40,17 @@ class LocalFetcher:
                 except OSError:
                     shutil.copyfile(source, temporary)
         except FileNotFoundError as error:
-            raise ResultGone("The rendered clip is no longer there.") from error
+            raise ResultGone(say("The rendered clip is no longer there.")) from error
         except OSError as error:
             if error.errno in NO_ROOM:
-                raise DiskFull("There is no room left on the disk: free some space and try again.") from error
-            raise ProviderUnavailable(f"The rendered clip could not be read ({error.strerror}).") from error
+                raise DiskFull(say("There is no room left on the disk: free some space and try again.")) from error
+            raise ProviderUnavailable(
+                say("The rendered clip could not be read ({reason}).", reason=error.strerror)
+            ) from error
 
     def _locate(self, url: str) -> Path:
         parts = urlsplit(url)
-        gone = ResultGone("The rendered clip is no longer there.")
+        gone = ResultGone(say("The rendered clip is no longer there."))
         if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
             raise gone
         try:

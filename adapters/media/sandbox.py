@@ -13,6 +13,9 @@ import structlog
 
 from adapters.media.processes import kill_group, worker_command, worker_environment
 from bot.errors import BadInput, DiskFull
+from bot.languages.said import say
+from bot.languages.stored import unpack
+from bot.languages.words import subject_word
 
 log = structlog.get_logger()
 
@@ -55,7 +58,11 @@ async def run(operation: str, subject: str, arguments: Mapping[str, Any], bounds
     except TimeoutError:
         log.warning("media.timeout", operation=operation, timeout_s=bounds.timeout_s)
         raise BadInput(
-            f"The {subject} took longer than {bounds.timeout_s:g} seconds to read: send a smaller or simpler one."
+            say(
+                "The {subject} took longer than {seconds:g} seconds to read: send a smaller or simpler one.",
+                subject=subject_word(subject),
+                seconds=bounds.timeout_s,
+            )
         ) from None
     finally:
         kill_group(process.pid)
@@ -90,10 +97,20 @@ def _judge(operation: str, subject: str, status: int | None, answer: bytes, comp
         return found
     match said.get("error") if isinstance(said, dict) else None:
         case "bad_input":
-            raise BadInput(said["message"])
+            raise BadInput(unpack(said["packed"]))
         case "disk_full":
-            raise DiskFull("There is no room left on the disk: free some space and try again.")
+            raise DiskFull(say("There is no room left on the disk: free some space and try again."))
         case "memory":
-            raise BadInput(f"The {subject} needs more memory to read than Reelbot allows: send a smaller one.")
+            raise BadInput(
+                say(
+                    "The {subject} needs more memory to read than Reelbot allows: send a smaller one.",
+                    subject=subject_word(subject),
+                )
+            )
     log.warning("media.crash", operation=operation, status=status, detail=complaints[-2000:].decode(errors="replace"))
-    raise BadInput(f"The {subject} could not be read because decoding it failed: save it again as another file.")
+    raise BadInput(
+        say(
+            "The {subject} could not be read because decoding it failed: save it again as another file.",
+            subject=subject_word(subject),
+        )
+    )

@@ -11,6 +11,7 @@ from adapters.media.colours import to_image
 from adapters.media.files import written_whole
 from adapters.media.mp4 import CUT_OFF, frames_of, has_index_in_front, opened_clip, packets_of, rewind, sound_stream_of
 from bot.errors import BadInput
+from bot.languages.said import say
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -37,7 +38,7 @@ def probe(*, clip: str) -> dict[str, Any]:
         else:
             duration_s = (container.duration or 0) / av.time_base
         if duration_s <= 0:
-            raise BadInput("The video has no length.")
+            raise BadInput(say("The video has no length."))
         return {
             "width": frame.width,
             "height": frame.height,

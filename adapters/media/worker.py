@@ -1,6 +1,7 @@
 """The process that decodes: `python -m adapters.media.worker OPERATION TASK`, where TASK is JSON.
 
 Says one line of JSON on stdout: `{"answer": …}` or `{"error": "bad_input" | "disk_full" | "memory", "message": …}`.
+The message also comes as `packed`, and so do the `changes` of an answer: they can be said in any language.
 """
 
 from __future__ import annotations
@@ -45,12 +46,16 @@ def main(operation: str, task: str) -> int:
 
 def _attempt(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     from bot.errors import NO_ROOM, BadInput
+    from bot.languages.stored import pack
 
     module, function = OPERATIONS[operation]
     try:
-        return {"answer": getattr(importlib.import_module(module), function)(**arguments)}
+        answer: dict[str, Any] = getattr(importlib.import_module(module), function)(**arguments)
+        if "changes" in answer:
+            answer["changes"] = [pack(each) for each in answer["changes"]]
+        return {"answer": answer}
     except BadInput as error:
-        return {"error": "bad_input", "message": str(error)}
+        return {"error": "bad_input", "message": str(error), "packed": pack(str(error))}
     except MemoryError:
         return {"error": "memory"}
     except OSError as error:

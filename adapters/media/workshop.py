@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.media import sandbox
 from adapters.media.sandbox import Bounds
+from bot.languages.stored import unpack
 from bot.ports import ClipFacts, FittedClip, ImageLimits, PreparedAudio, PreparedImage
 
 ENCODING = Bounds(timeout_s=300.0, memory_bytes=3 * 1024**3)
@@ -33,12 +34,14 @@ class Workshop:
             max_side=limits.max_side,
             max_bytes=limits.max_bytes,
         )
-        return PreparedImage(path=into, width=found["width"], height=found["height"], changes=tuple(found["changes"]))
+        changes = tuple(unpack(each) for each in found["changes"])
+        return PreparedImage(path=into, width=found["width"], height=found["height"], changes=changes)
 
     async def prepare_audio(self, source: Path, seconds: int, into: Path) -> PreparedAudio:
         """Cut a WAV or MP3 to a clip's length and write it as a WAV. `BadInput` in one sentence, or `DiskFull`."""
         found = await self._do("prepare_audio", "sound", source=str(source), into=str(into), seconds=seconds)
-        return PreparedAudio(path=into, duration_s=found["duration_s"], changes=tuple(found["changes"]))
+        changes = tuple(unpack(each) for each in found["changes"])
+        return PreparedAudio(path=into, duration_s=found["duration_s"], changes=changes)
 
     async def probe(self, clip: Path) -> ClipFacts:
         """Measure a video by decoding its first frame and reading to its last. `BadInput` when it is not playable."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from adapters.providers.remote import text_time
 from bot.errors import KeyRefused, ProviderUnavailable
+from bot.languages.said import say
 from bot.ports import CannotTell, FindResult, Found, NotThere
 
 PAGE: Final = 100
@@ -73,6 +74,9 @@ async def ours_among(
         if given is None:
             blind.append(each)
     if blind:
-        reason = str(trouble) if trouble is not None else f"{title} does not show which picture a render has"
+        unseen = say("{provider} does not show which picture a render has", provider=title)
+        reason = str(trouble) if trouble is not None else unseen
         return CannotTell(reason=reason, candidates=tuple(blind))
-    return NotThere() if is_whole else CannotTell(reason=f"{title} lists more renders than can be looked through")
+    if is_whole:
+        return NotThere()
+    return CannotTell(reason=say("{provider} lists more renders than can be looked through", provider=title))

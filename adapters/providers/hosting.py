@@ -14,6 +14,7 @@ from adapters.media.hosting import SignedLinks
 from bot.errors import ProviderUnavailable
 from bot.ids import new_id
 from bot.jobs.model import Asset
+from bot.languages.said import say
 from bot.ports import HostedInput
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,9 @@ class Hosting:
         try:
             require_allowed(hosted.url, self._home)
         except ForbiddenAddress as error:
-            raise ProviderUnavailable(f"The picture's address may not be handed over: {error}") from error
+            raise ProviderUnavailable(
+                say("The picture's address may not be handed over: {reason}", reason=error)
+            ) from error
         return hosted
 
     async def _host(self, asset: Asset) -> HostedInput:
@@ -76,4 +79,6 @@ class Hosting:
                 log.info("provider.upload_not_offered", why=str(error))
         if self._links is not None:
             return self._links.link(asset, attempt_id=new_id(), lives=LIVES)
-        raise problem or ProviderUnavailable("There is no way to hand the picture over: set REELBOT_WEB__PUBLIC_URL.")
+        raise problem or ProviderUnavailable(
+            say("There is no way to hand the picture over: set {setting}.", setting="REELBOT_WEB__PUBLIC_URL")
+        )

@@ -12,6 +12,7 @@ from adapters.providers.patience import NoVideoYet
 from adapters.providers.remote import RemoteApi
 from bot.errors import Refused
 from bot.jobs.model import Asset
+from bot.languages.said import say
 from bot.ports import Capacity, Clock, HostedInput, Model
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,10 @@ class PaidProvider:
         for model in self._models:
             if model.slug == slug:
                 return model
-        raise Refused(f"{self.api.title}'s model {slug} is not in the catalogue.", about="model")
+        raise Refused(
+            say("{provider}'s model {model} is not in the catalogue.", provider=self.api.title, model=slug),
+            about="model",
+        )
 
     def _note_word(self, status: object) -> None:
         """Log a state we have never heard of, once."""

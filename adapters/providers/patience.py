@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from bot.languages.said import say
 from bot.ports import Clock, Failed, Rendering
 
 NO_VIDEO_S: Final = 60.0
@@ -27,7 +28,8 @@ class NoVideoYet:
         if now - since < NO_VIDEO_S:
             return Rendering()
         return Failed(
-            code="no_video", message="The provider says that it is finished, but there is no video in the result."
+            code="no_video",
+            message=say("The provider says that it is finished, but there is no video in the result."),
         )
 
     def forget(self, provider_job_id: str) -> None:

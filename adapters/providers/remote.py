@@ -16,6 +16,7 @@ from adapters.http.fresh import open_fresh
 from adapters.http.guard import ForbiddenAddress, origin
 from adapters.http.retry_after import http_date, retry_after_s
 from bot.errors import KeyRefused, ProviderUnavailable, Refused, Throttled, Unconfirmed
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.ports import Clock
 
@@ -73,9 +74,13 @@ class RemoteApi:
                 method, url, home=self.base_url, headers=self._headers, json=body, params=params, files=files
             )
         except NoAnswer as error:
-            raise ProviderUnavailable(f"{self.title} cannot be reached ({error}).") from error
+            raise ProviderUnavailable(
+                say("{provider} cannot be reached ({reason}).", provider=self.title, reason=error)
+            ) from error
         except ForbiddenAddress as error:
-            raise ProviderUnavailable(f"{self.title} cannot be asked: {error}") from error
+            raise ProviderUnavailable(
+                say("{provider} cannot be asked: {reason}", provider=self.title, reason=error)
+            ) from error
         self._note_skew(answer)
         return answer
 
@@ -85,18 +90,24 @@ class RemoteApi:
         self.require_fit(answer)
         found = answer.object()
         if found is None or not 200 <= answer.status < 300:
-            raise ProviderUnavailable(f"{self.title} answers {answer.status} at the moment.")
+            raise ProviderUnavailable(answering(self.title, answer.status))
         return found
 
     def require_fit(self, answer: HttpAnswer) -> None:
         """`KeyRefused` for 401; `ProviderUnavailable` for what passes: 408, 429, 5xx, redirects, pages instead of JSON."""
         if answer.status == 401:
-            raise KeyRefused(f"{self.title} does not accept the key.", retry_after_s=KEY_REFUSED_WAIT_S)
+            raise KeyRefused(
+                say("{provider} does not accept the key.", provider=self.title), retry_after_s=KEY_REFUSED_WAIT_S
+            )
         passing = answer.status in (408, 429) or answer.status >= 500 or 300 <= answer.status < 400
         if passing or answer.json() is None:
             wait = retry_after_s(answer.headers, self._clock.now())
-            what = "something that is not JSON" if not passing else str(answer.status)
-            raise ProviderUnavailable(f"{self.title} answers {what} at the moment.", retry_after_s=wait)
+            if passing:
+                raise ProviderUnavailable(answering(self.title, answer.status), retry_after_s=wait)
+            raise ProviderUnavailable(
+                say("{provider} answers something that is not JSON at the moment.", provider=self.title),
+                retry_after_s=wait,
+            )
 
     async def create(
         self,
@@ -117,7 +128,13 @@ class RemoteApi:
             try:
                 answer = await connection.send("POST", complete, content)
             except NoAnswer as error:
-                raise Unconfirmed(f"{self.title} did not say whether it took the request ({error}).") from error
+                raise Unconfirmed(
+                    say(
+                        "{provider} did not say whether it took the request ({reason}).",
+                        provider=self.title,
+                        reason=error,
+                    )
+                ) from error
         self._note_skew(answer)
         return answer
 
@@ -126,30 +143,48 @@ class RemoteApi:
         try:
             answer = await self._http.put_file(url, source, home=self.base_url, headers=headers)
         except NoAnswer as error:
-            raise ProviderUnavailable(f"The picture could not be handed to {self.title} ({error}).") from error
+            raise ProviderUnavailable(
+                say("The picture could not be handed to {provider} ({reason}).", provider=self.title, reason=error)
+            ) from error
         except ForbiddenAddress as error:
-            raise ProviderUnavailable(f"{self.title} named an upload address that may not be used: {error}") from error
+            raise ProviderUnavailable(
+                say(
+                    "{provider} named an upload address that may not be used: {reason}",
+                    provider=self.title,
+                    reason=error,
+                )
+            ) from error
         if not 200 <= answer.status < 300:
-            raise ProviderUnavailable(f"The picture could not be handed to {self.title} ({answer.status}).")
+            raise ProviderUnavailable(
+                say(
+                    "The picture could not be handed to {provider} ({reason}).",
+                    provider=self.title,
+                    reason=answer.status,
+                )
+            )
 
     def throttled(self, answer: HttpAnswer, message: str, *, wait_s: float, about: str | None = None) -> Throttled:
         """A create that was not taken for now; `wait_s` unless they say how long, `about` unless their words tell."""
         said = retry_after_s(answer.headers, self._clock.now())
         return Throttled(
-            f"{self.title}: {message or 'too many requests'}",
+            say("{provider}: {message}", provider=self.title, message=message or say("too many requests")),
             retry_after_s=wait_s if said is None else said,
             about=about or ("balance" if kind_of(message) == "balance" else "rate"),
         )
 
     def refused(self, message: str, about: About) -> Refused:
         """A create that was not taken and would not be."""
-        text = message or "the request was refused without a reason"
-        return Refused(f"{self.title} says: {text}", about=about)
+        text = message or say("the request was refused without a reason")
+        return Refused(say("{provider} says: {text}", provider=self.title, text=text), about=about)
 
     def unconfirmed(self, answer: HttpAnswer, *, likely_refused: bool = False) -> Unconfirmed:
         """An answer that proves nothing."""
         return Unconfirmed(
-            f"{self.title} answered {answer.status}, which does not say whether it took the request.",
+            say(
+                "{provider} answered {status}, which does not say whether it took the request.",
+                provider=self.title,
+                status=answer.status,
+            ),
             likely_refused=likely_refused,
         )
 
@@ -164,6 +199,11 @@ class RemoteApi:
         skew = theirs - self._clock.now()
         if abs(skew) < MOST_SKEW:
             self.skew_s = skew.total_seconds()
+
+
+def answering(provider: str, status: int) -> str:
+    """That a provider answers something which is no help."""
+    return say("{provider} answers {status} at the moment.", provider=provider, status=status)
 
 
 def words(text: object) -> str:

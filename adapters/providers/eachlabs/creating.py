@@ -7,6 +7,7 @@ from typing import Final
 from adapters.http.answer import HttpAnswer
 from adapters.providers.eachlabs.wire import id_in, message_in
 from adapters.providers.remote import AMBIGUOUS, About, RemoteApi, kind_of
+from bot.languages.said import joined, say
 from bot.ports import Accepted
 
 THROTTLED_S: Final = 90.0
@@ -26,10 +27,11 @@ def judge(api: RemoteApi, answer: HttpAnswer) -> Accepted:
     message = message_in(found)
     if answer.status == 402:
         # In-flight renders exceed the balance: it fits again when one settles, or after a top-up.
-        raise api.throttled(answer, message or "the account is out of credit", wait_s=THROTTLED_S, about="balance")
+        raise api.throttled(answer, message or say("the account is out of credit"), wait_s=THROTTLED_S, about="balance")
     if answer.status == 429:
         raise api.throttled(answer, message, wait_s=THROTTLED_S)
     if answer.status == 401:
-        message = (message or "the key is not accepted") + " (the other way to send it: REELBOT_EACHLABS__AUTH)"
+        other = say("(the other way to send it: {setting})", setting="REELBOT_EACHLABS__AUTH")
+        message = joined((message or say("the key is not accepted"), other))
         raise api.refused(message, "account")
     raise api.refused(message, ABOUT.get(answer.status) or kind_of(message))

@@ -11,6 +11,7 @@ from adapters.providers.eachlabs.wire import input_in
 from adapters.providers.remote import RemoteApi
 from bot.errors import ProviderUnavailable
 from bot.jobs.model import Submission
+from bot.languages.said import say
 from bot.ports import CannotTell, FindResult, Found
 
 Read = Callable[[str], Awaitable[dict[str, Any] | None]]
@@ -90,7 +91,9 @@ class Finder:
         self._api.require_fit(answer)
         rows = (answer.object() or {}).get("executions")
         if answer.status != 200 or not isinstance(rows, list):
-            raise ProviderUnavailable(f"Eachlabs' list cannot be read at the moment ({answer.status}).")
+            raise ProviderUnavailable(
+                say("Eachlabs' list cannot be read at the moment ({status}).", status=answer.status)
+            )
         # The path that answers is remembered; one that does not may have been away for a moment only.
         self._version = version
         return rows

@@ -21,10 +21,11 @@ from adapters.providers.eachlabs.wire import (
 )
 from adapters.providers.hosting import Hosting
 from adapters.providers.paid import PaidProvider
-from adapters.providers.remote import RemoteApi, https_link, kind_of, money
+from adapters.providers.remote import RemoteApi, answering, https_link, kind_of, money
 from bot.errors import ProviderUnavailable
 from bot.jobs.model import Submission
 from bot.keys import KeyRing
+from bot.languages.said import joined, say
 from bot.money.amount import FREE, Money
 from bot.ports import (
     Accepted,
@@ -139,14 +140,14 @@ class EachlabsProvider(PaidProvider):
 
     async def _render(self, render_id: str, *, not_for_us: tuple[int, ...] = (400, 404)) -> dict[str, Any] | Unknown:
         if not render_id:
-            return Unknown(reason="there is no render without an id")
+            return Unknown(reason=say("there is no render without an id"))
         answer = await self.api.ask("GET", self._address(render_id))
         found = answer.object()
         if answer.status in not_for_us and found is not None:
-            return Unknown(reason=message_in(found) or "Eachlabs does not know it")
+            return Unknown(reason=message_in(found) or say("{provider} does not know it", provider="Eachlabs"))
         self.api.require_fit(answer)
         if found is None or answer.status != 200:
-            raise ProviderUnavailable(f"Eachlabs answers {answer.status} at the moment.")
+            raise ProviderUnavailable(answering("Eachlabs", answer.status))
         return found
 
     async def _read_for_find(self, render_id: str) -> dict[str, Any] | None:
@@ -165,11 +166,13 @@ class EachlabsProvider(PaidProvider):
             charged = money(await self._finder.cost_of(render_id))
         is_moderated = kind_of(reason) == "moderation"
         sentence = (
-            "The picture or the words were refused; change them." if is_moderated else "The render failed at Eachlabs."
+            say("The picture or the words were refused; change them.")
+            if is_moderated
+            else say("The render failed at {provider}.", provider="Eachlabs")
         )
         return Failed(
             code="moderation" if is_moderated else "provider_failed",
-            message=f"{sentence} ({reason})" if reason else sentence,
+            message=joined((sentence, f"({reason})")) if reason else sentence,
             charged=FREE if charged is None else charged,
             refund_expected=charged is None,
         )

@@ -10,6 +10,7 @@ from adapters.providers.hosting import UploadNotOffered
 from adapters.providers.remote import RemoteApi, https_link
 from bot.errors import ProviderUnavailable
 from bot.jobs.model import Asset, AssetKind
+from bot.languages.said import say
 from bot.ports import Clock, HostedInput
 
 KEPT: Final = timedelta(days=8)
@@ -30,13 +31,19 @@ class PresignedUpload:
         wish = {"content_type": asset.content_type, "file_type": file_type, "expires_in_seconds": seconds}
         answer = await self._api.ask("POST", f"{self._api.base_url}/upload/presign", body=wish)
         if answer.status in (404, 405):
-            raise UploadNotOffered("Eachlabs does not offer this upload.")
+            raise UploadNotOffered(say("{provider} does not offer this upload.", provider="Eachlabs"))
         self._api.require_fit(answer)
         found = answer.object() or {}
         url = https_link(found.get("presigned_url"), self._api.base_url)
         public = https_link(found.get("public_url"), self._api.base_url)
         if not 200 <= answer.status < 300 or url is None or public is None:
-            raise ProviderUnavailable(f"Eachlabs does not take the picture at the moment ({answer.status}).")
+            raise ProviderUnavailable(
+                say(
+                    "{provider} does not take the picture at the moment ({status}).",
+                    provider="Eachlabs",
+                    status=answer.status,
+                )
+            )
         required = found.get("required_headers")
         headers = {"Content-Type": asset.content_type}
         if isinstance(required, dict):

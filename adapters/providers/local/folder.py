@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.media.files import remove_quietly, sync_directory, write_text_whole
+from bot.languages.stored import pack, unpack
 
 LOCAL_FAULT = "render_failed"
 INPUT_GONE = "input_gone"
@@ -108,13 +109,15 @@ class RenderFolder:
     def failure(self) -> Failure | None:
         """Why there will be no clip, if that is so."""
         try:
-            return Failure(**_read_json(self._failure))
+            found = _read_json(self._failure)
         except FileNotFoundError:
             return None
+        return Failure(code=found["code"], message=unpack(found["message"]))
 
     def mark_failed(self, failure: Failure) -> None:
         """Say why there will be no clip."""
-        write_text_whole(self._failure, json.dumps(asdict(failure)))
+        kept = {"code": failure.code, "message": pack(failure.message)}
+        write_text_whole(self._failure, json.dumps(kept))
 
     def progress(self) -> float:
         """The share of frames done; 0 when nobody has begun."""

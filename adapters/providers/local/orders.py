@@ -11,6 +11,7 @@ from adapters.providers.local.catalogue import CAMERA_MOVE, LOOP, MODELS
 from adapters.providers.local.folder import Order
 from bot.errors import Refused
 from bot.jobs.model import AssetKind
+from bot.languages.said import listed, say
 from bot.ports import Model, SubmitRequest
 
 _FRAMES_PER_S = 24
@@ -22,31 +23,45 @@ def order_for(request: SubmitRequest, *, frames: int | None) -> Order:
         return _loop(request)
     if request.model == CAMERA_MOVE.slug:
         return _camera_move(request, CAMERA_MOVE, frames)
-    known = " and ".join(model.slug for model in MODELS)
-    raise Refused(f"The local renderer has no model {request.model!r}, only {known}.", about="model")
+    raise Refused(
+        say(
+            "The local renderer has no model {model}, only {known}.",
+            model=repr(request.model),
+            known=listed([model.slug for model in MODELS], "and"),
+        ),
+        about="model",
+    )
 
 
 def missing_input(order: Order) -> str | None:
     """What the order needs and is not there, in one sentence, if that is so."""
     if not Path(order.picture).is_file():
-        return f"The {'clip' if order.kind == 'loop' else 'picture'} is not there (any more)."
+        if order.kind == "loop":
+            return say("The clip is not there (any more).")
+        return say("The picture is not there (any more).")
     if order.audio is not None and not Path(order.audio).is_file():
-        return "The sound is not there (any more)."
+        return say("The sound is not there (any more).")
     return None
 
 
 def _camera_move(request: SubmitRequest, model: Model, frames: int | None) -> Order:
     settings = request.settings
     if request.image.asset.kind is AssetKind.CLIP:
-        raise Refused("A camera move is made over a picture, and this is a clip.")
+        raise Refused(say("A camera move is made over a picture, and this is a clip."))
     if settings.duration_s not in model.durations_s or settings.resolution not in model.resolutions:
-        raise Refused(f"The local renderer does not make {settings.duration_s} s in {settings.resolution}.")
+        raise Refused(
+            say(
+                "The local renderer does not make {seconds} s in {resolution}.",
+                seconds=settings.duration_s,
+                resolution=settings.resolution,
+            )
+        )
     if settings.negative_prompt:
-        raise Refused("The local renderer takes no negative prompt.")
+        raise Refused(say("The local renderer takes no negative prompt."))
     if settings.camera is not None and settings.camera not in camera.MOVES:
-        raise Refused(f"The local renderer knows no camera move {settings.camera!r}.")
+        raise Refused(say("The local renderer knows no camera move {word}.", word=repr(settings.camera)))
     if settings.motion is not None and settings.motion not in camera.STRENGTHS:
-        raise Refused(f"The local renderer knows no motion {settings.motion!r}.")
+        raise Refused(say("The local renderer knows no motion {word}.", word=repr(settings.motion)))
     # Drawn from the attempt when nobody named one: a render begun again is still the same render.
     seed = settings.seed if settings.seed is not None else _drawn_seed(request.attempt_id)
     shot = camera.choose(camera=settings.camera, motion=settings.motion, prompt=request.prompt, seed=seed)
@@ -65,7 +80,7 @@ def _camera_move(request: SubmitRequest, model: Model, frames: int | None) -> Or
 def _loop(request: SubmitRequest) -> Order:
     """Everything about a loop is in its clip: prompt, length, camera and the rest of the settings say nothing more."""
     if request.image.asset.kind is not AssetKind.CLIP:
-        raise Refused("A loop is made from a finished clip, and this is a picture.")
+        raise Refused(say("A loop is made from a finished clip, and this is a picture."))
     return Order(
         picture=str(_path_of(request.image.url)),
         move="static",
@@ -84,5 +99,5 @@ def _drawn_seed(attempt_id: str) -> int:
 def _path_of(url: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise Refused("The local renderer reads files of this machine only.")
+        raise Refused(say("The local renderer reads files of this machine only."))
     return Path(unquote(parts.path))

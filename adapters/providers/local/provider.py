@@ -20,6 +20,7 @@ from adapters.providers.local.orders import missing_input, order_for
 from adapters.providers.local.worker import DISK_FULL, DONE, FAILED, disk_full
 from bot.errors import NO_ROOM, NotAllowed, NotSent, Refused
 from bot.jobs.model import Asset, Submission
+from bot.languages.said import say
 from bot.money.amount import FREE, Money
 from bot.ports import (
     Accepted,
@@ -89,7 +90,7 @@ class LocalProvider:
         The order is on disk before `about_to_send`, so that an accepted render survives everything after it.
         """
         if not _is_id(request.attempt_id):
-            raise Refused("The attempt's id cannot name a folder.")
+            raise Refused(say("The attempt's id cannot name a folder."))
         order = order_for(request, frames=self._frames)
         folder = self._folder(request.attempt_id)
         try:
@@ -97,8 +98,8 @@ class LocalProvider:
         except OSError as error:
             await asyncio.to_thread(folder.remove)
             full = error.errno in NO_ROOM
-            reason = "there is no room left on the disk" if full else str(error.strerror)
-            raise NotSent(f"The render could not be started: {reason}.") from error
+            reason = say("there is no room left on the disk") if full else str(error.strerror)
+            raise NotSent(say("The render could not be started: {reason}.", reason=reason)) from error
         try:
             await about_to_send()
         except BaseException:
@@ -111,7 +112,7 @@ class LocalProvider:
     async def check(self, provider_job_id: str) -> CheckResult:
         """How the render stands. One that nobody is rendering, after a restart say, is begun again."""
         if not _is_id(provider_job_id):
-            return Unknown(reason="This is no render of ours.")
+            return Unknown(reason=say("This is no render of ours."))
         self._reap()
         folder = self._folder(provider_job_id)
         if folder.is_cancelled():
@@ -120,7 +121,7 @@ class LocalProvider:
         if folder.result.exists():
             return Succeeded(url=folder.result.resolve().as_uri(), price=FREE)
         if not folder.exists():
-            return Unknown(reason="There is no such render here.")
+            return Unknown(reason=say("There is no such render here."))
         failure = folder.failure() or self._failures.get(provider_job_id)
         if failure is not None:
             return Failed(code=failure.code, message=failure.message, charged=FREE)
@@ -217,7 +218,9 @@ class LocalProvider:
         """A render that dies without a word is begun again, but not for ever: the picture may be what kills it."""
         self._crashes[attempt_id] = self._crashes.get(attempt_id, 0) + 1
         if self._crashes[attempt_id] >= _MOST_CRASHES:
-            message = f"Rendering ended unexpectedly {_MOST_CRASHES} times (status {status})."
+            message = say(
+                "Rendering ended unexpectedly {count} times (status {status}).", count=_MOST_CRASHES, status=status
+            )
             self._failures[attempt_id] = Failure(code=LOCAL_FAULT, message=message)
 
     # --- tidiness -------------------------------------------------------------------------------------------------

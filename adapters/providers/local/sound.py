@@ -13,6 +13,7 @@ from av.error import FFmpegError
 
 from adapters.media.sound import FADE_S, RATE, Samples, faded_out
 from adapters.providers.local.folder import INPUT_GONE, LOCAL_FAULT, Failure, NoClip
+from bot.languages.said import say
 
 
 def read_sound(sound: Path, seconds: Fraction) -> Samples:
@@ -39,7 +40,7 @@ def read_sound(sound: Path, seconds: Fraction) -> Samples:
                 if filled == wanted:
                     break
     except FileNotFoundError as error:
-        message = "The sound is no longer there to put under the clip: send it again."
+        message = say("The sound is no longer there to put under the clip: send it again.")
         raise NoClip(Failure(code=INPUT_GONE, message=message)) from error
     except MemoryError:
         raise
@@ -54,5 +55,5 @@ def read_sound(sound: Path, seconds: Fraction) -> Samples:
 
 
 def _damaged() -> NoClip:
-    message = "The sound is damaged or holds nothing to hear: send it again as another file."
+    message = say("The sound is damaged or holds nothing to hear: send it again as another file.")
     return NoClip(Failure(code=LOCAL_FAULT, message=message))

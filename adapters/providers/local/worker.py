@@ -19,6 +19,7 @@ from adapters.providers.local.folder import (
     RenderFolder,
     write_progress,
 )
+from bot.languages.said import say
 
 # A 4096 px picture as floats and planes stays below 1 GiB; x264 at 1080p adds 0.3.
 _MEMORY_BYTES = 3 * 1024**3
@@ -59,7 +60,6 @@ def _render(folder: RenderFolder, asked: list[int]) -> int:
             raise Stopped
 
     order = folder.order()
-    subject = "clip" if order.kind == "loop" else "picture"
     try:
         _make(order, folder.result, on_frame)
     except Stopped:
@@ -67,9 +67,11 @@ def _render(folder: RenderFolder, asked: list[int]) -> int:
     except NoClip as error:
         return _fail(folder, error.failure)
     except MemoryError:
-        return _fail(folder, Failure(code=LOCAL_FAULT, message="Rendering needs more memory than this machine has."))
+        return _fail(
+            folder, Failure(code=LOCAL_FAULT, message=say("Rendering needs more memory than this machine has."))
+        )
     except FileNotFoundError:
-        return _fail(folder, Failure(code=INPUT_GONE, message=f"The {subject} is no longer there to render from."))
+        return _fail(folder, Failure(code=INPUT_GONE, message=_gone(order)))
     except DiskFull:
         return _no_room(folder)
     except ReelbotError as error:
@@ -77,7 +79,10 @@ def _render(folder: RenderFolder, asked: list[int]) -> int:
     except OSError as error:
         if error.errno in NO_ROOM:
             return _no_room(folder)
-        return _fail(folder, Failure(code=LOCAL_FAULT, message=f"Rendering failed: {error.strerror or error}."))
+        return _fail(
+            folder,
+            Failure(code=LOCAL_FAULT, message=say("Rendering failed: {reason}.", reason=error.strerror or error)),
+        )
     return DONE
 
 
@@ -103,11 +108,17 @@ def _make(order: Order, into: Path, on_frame: Callable[[int, int], None]) -> Non
     )
 
 
+def _gone(order: Order) -> str:
+    if order.kind == "loop":
+        return say("The clip is no longer there to render from.")
+    return say("The picture is no longer there to render from.")
+
+
 def disk_full() -> Failure:
     """The failure of a render that found no room."""
     return Failure(
         code="disk_full",
-        message="There was no room left on the disk to render the clip. Free some space, then start it again.",
+        message=say("There was no room left on the disk to render the clip. Free some space, then start it again."),
     )
 
 

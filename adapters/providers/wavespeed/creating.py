@@ -7,6 +7,7 @@ from typing import Final
 from adapters.http.answer import HttpAnswer
 from adapters.providers.remote import AMBIGUOUS, About, RemoteApi, kind_of, words
 from adapters.providers.wavespeed.wire import Envelope
+from bot.languages.said import joined, say
 from bot.ports import Accepted
 
 THROTTLED_S: Final = 60.0
@@ -31,5 +32,7 @@ def judge(api: RemoteApi, answer: HttpAnswer) -> Accepted:
     if status == 429:
         raise api.throttled(answer, message, wait_s=THROTTLED_S)
     if status == 401:
-        message = (message or "the key is not accepted") + " (a key made before the first top-up never works)"
+        message = joined(
+            (message or say("the key is not accepted"), say("(a key made before the first top-up never works)"))
+        )
     raise api.refused(message, kind_of(message, ABOUT.get(status, "input")) if status != 401 else "account")

@@ -12,7 +12,7 @@ from adapters.http.answer import HttpAnswer
 from adapters.providers.candidates import PAGE, Listed, listed, ours_among, window
 from adapters.providers.hosting import Hosting
 from adapters.providers.paid import PaidProvider
-from adapters.providers.remote import RemoteApi, https_link, money, words
+from adapters.providers.remote import RemoteApi, answering, https_link, money, words
 from adapters.providers.wavespeed import billing, creating, webhook
 from adapters.providers.wavespeed.wire import (
     AT_WORK,
@@ -20,6 +20,7 @@ from adapters.providers.wavespeed.wire import (
     DONE,
     FAILED,
     MODERATED,
+    OTHERWISE,
     STOPPED,
     CreateBody,
     Envelope,
@@ -31,6 +32,7 @@ from adapters.providers.wavespeed.wire import (
 )
 from bot.errors import NotAllowed, ProviderUnavailable
 from bot.jobs.model import RenderSettings, Submission
+from bot.languages.said import joined, say
 from bot.money.amount import Money
 from bot.ports import (
     Accepted,
@@ -168,7 +170,7 @@ class WaveSpeedProvider(PaidProvider):
                 (value for key in ("secret", "webhook_secret", "key") if isinstance(value := data.get(key), str)), None
             )
         if not secret:
-            raise ProviderUnavailable("WaveSpeed did not say what it signs its webhooks with.")
+            raise ProviderUnavailable(say("WaveSpeed did not say what it signs its webhooks with."))
         return secret
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, attempt_id: str = "") -> ProviderEvent:
@@ -179,11 +181,11 @@ class WaveSpeedProvider(PaidProvider):
 
     async def _task(self, task_id: str, *, not_for_us: tuple[int, ...] = (400, 404)) -> Mapping[str, Any] | Unknown:
         if not task_id:
-            return Unknown(reason="there is no task without an id")
+            return Unknown(reason=say("there is no task without an id"))
         answer = await self.api.ask("GET", f"{self.api.base_url}/api/v3/predictions/{quoted(task_id, safe='')}/result")
         envelope = Envelope.of(answer.json(), answer.status)
         if envelope is not None and meant(answer, envelope).status in not_for_us:
-            return Unknown(reason=words(envelope.message) or "WaveSpeed does not know it")
+            return Unknown(reason=words(envelope.message) or say("{provider} does not know it", provider="WaveSpeed"))
         return self._data_of(answer)
 
     async def _input_of(self, task_id: str) -> str | None:
@@ -197,7 +199,7 @@ class WaveSpeedProvider(PaidProvider):
         self.api.require_fit(answer)
         code = answer.status if envelope is None else envelope.code
         if envelope is None or answer.status != 200 or code != 200:
-            raise ProviderUnavailable(f"WaveSpeed answers {code} at the moment.")
+            raise ProviderUnavailable(answering("WaveSpeed", code))
         return envelope.data
 
     def _finished(self, task_id: str, task: Mapping[str, Any]) -> CheckResult:
@@ -210,11 +212,11 @@ class WaveSpeedProvider(PaidProvider):
 
     async def _failed(self, task_id: str, task: Mapping[str, Any], *, timed_out: bool) -> Failed:
         number = number_in(task, "code")
-        code, sentence = CODES.get(number or 0, ("provider_failed", "The render failed at WaveSpeed."))
+        code, sentence = CODES.get(number or 0, CODES[OTHERWISE])
         if timed_out:
             code, sentence = CODES[5004]
         reason = words(task.get("error"))
-        told = f"{sentence} ({reason})" if reason else sentence
+        told = joined((sentence, f"({reason})")) if reason else sentence
         bill = await self._billing.of(task_id)
         if number == MODERATED:
             # Whether these are refunded is not said anywhere: the bill counts, and without one the price does.
@@ -224,7 +226,9 @@ class WaveSpeedProvider(PaidProvider):
     async def _stopped(self, task_id: str, *, deleted: bool) -> CheckResult:
         charged = await self._billing.of(task_id)
         if deleted:
-            return Failed(code="deleted_at_provider", message="The render was deleted at WaveSpeed.", charged=charged)
+            return Failed(
+                code="deleted_at_provider", message=say("The render was deleted at WaveSpeed."), charged=charged
+            )
         return Cancelled(charged=charged)
 
     def _now(self) -> datetime:
@@ -240,7 +244,7 @@ class WaveSpeedProvider(PaidProvider):
             url = f"{self.api.base_url}/api/v3/predictions"
             items = self._data_of(await self.api.ask("POST", url, body={"page": number + 1, **asked})).get("items")
             if not isinstance(items, list):
-                raise ProviderUnavailable("WaveSpeed's list cannot be read at the moment.")
+                raise ProviderUnavailable(say("WaveSpeed's list cannot be read at the moment."))
             return items
 
         return await listed(read_page)

@@ -13,6 +13,7 @@ from adapters.providers.wavespeed.wire import Envelope, meant
 from bot.errors import ProviderUnavailable
 from bot.ids import new_id
 from bot.jobs.model import Asset
+from bot.languages.said import say
 from bot.ports import Clock, HostedInput
 
 KEPT: Final = timedelta(days=7)
@@ -34,9 +35,9 @@ class Uploads:
         url = https_link(upload, self._api.base_url)
         download = https_link(data.get("download_url"), self._api.base_url)
         if isinstance(upload, dict) and str(upload.get("method", "PUT")).upper() != "PUT":
-            raise UploadNotOffered("WaveSpeed offers another kind of upload.")
+            raise UploadNotOffered(say("WaveSpeed offers another kind of upload."))
         if not isinstance(upload, dict) or url is None or download is None:
-            raise ProviderUnavailable("WaveSpeed did not say where the picture may be put.")
+            raise ProviderUnavailable(say("WaveSpeed did not say where the picture may be put."))
         given = upload.get("headers")
         headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
         await self._api.put_file(url, path, headers)
@@ -57,7 +58,7 @@ class BinaryUpload:
         data = await _data(self._api, f"{self._api.base_url}/api/v3/media/upload/binary", files=files)
         download = https_link(data.get("download_url"), self._api.base_url)
         if download is None:
-            raise ProviderUnavailable("WaveSpeed did not say where the picture lies now.")
+            raise ProviderUnavailable(say("WaveSpeed did not say where the picture lies now."))
         return HostedInput(asset=asset, url=download, expires_at=self._clock.now() + KEPT)
 
 
@@ -66,11 +67,13 @@ async def _data(api: RemoteApi, url: str, **request: Any) -> dict[str, Any]:
     envelope = Envelope.of(answer.json(), answer.status)
     answer = meant(answer, envelope)
     if answer.status in (404, 405):
-        raise UploadNotOffered("WaveSpeed does not offer this upload.")
+        raise UploadNotOffered(say("{provider} does not offer this upload.", provider="WaveSpeed"))
     api.require_fit(answer)
     code = answer.status if envelope is None else envelope.code
     if envelope is None or answer.status != 200 or code != 200:
-        raise ProviderUnavailable(f"WaveSpeed does not take the picture at the moment ({code}).")
+        raise ProviderUnavailable(
+            say("{provider} does not take the picture at the moment ({status}).", provider="WaveSpeed", status=code)
+        )
     return dict(envelope.data)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.http.answer import HttpAnswer
+from bot.languages.said import say
 from bot.ports import SubmitRequest
 
 RANDOM_SEED: Final = -1
@@ -23,16 +24,18 @@ FAILED: Final = frozenset({"failed", "timeout"})
 STOPPED: Final = frozenset({"cancelled", "canceled", "deleted"})
 
 MODERATED: Final = 1200
+OTHERWISE: Final = 1403
+"""What a failure without a code we know counts as."""
 CODES: Final[Mapping[int, tuple[str, str]]] = {
-    MODERATED: ("moderation", "The picture or the words were refused by WaveSpeed's moderation; change them."),
-    1400: ("provider_failed", "WaveSpeed misses a parameter."),
-    1401: ("provider_failed", "WaveSpeed refuses a parameter."),
-    1402: ("input_unreachable", "WaveSpeed could not read the picture; please try again."),
-    1403: ("provider_failed", "The render failed at WaveSpeed."),
-    1405: ("provider_failed", "The render failed at WaveSpeed."),
-    5000: ("provider_failed", "WaveSpeed had a fault of its own."),
-    5003: ("provider_failed", "WaveSpeed was not available."),
-    5004: ("timed_out", "The render timed out at WaveSpeed."),
+    MODERATED: ("moderation", say("The picture or the words were refused by WaveSpeed's moderation; change them.")),
+    1400: ("provider_failed", say("WaveSpeed misses a parameter.")),
+    1401: ("provider_failed", say("WaveSpeed refuses a parameter.")),
+    1402: ("input_unreachable", say("WaveSpeed could not read the picture; please try again.")),
+    1403: ("provider_failed", say("The render failed at {provider}.", provider="WaveSpeed")),
+    1405: ("provider_failed", say("The render failed at {provider}.", provider="WaveSpeed")),
+    5000: ("provider_failed", say("WaveSpeed had a fault of its own.")),
+    5003: ("provider_failed", say("WaveSpeed was not available.")),
+    5004: ("timed_out", say("The render timed out at WaveSpeed.")),
 }
 """`data.code` of a failed task → our code, and the sentence for the person."""
 

@@ -44,7 +44,7 @@ class Cdn:
             content_type=mimetypes.guess_type(safe)[0] or "application/octet-stream",
             path=path,
             title=facts.pop("title", None) or (Path(name).stem if safe != name else None),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=_digest(path),
             spoiler=safe.startswith("SPOILER_"),
             **facts,
         )
@@ -85,3 +85,8 @@ class Cdn:
 
 def _signed(path: str, expiry: str, issued: str) -> str:
     return hmac.new(_KEY, f"{path}|{expiry}|{issued}".encode(), hashlib.sha256).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from aiohttp import web
 from tests.emulators import discord_permissions as permissions
 from tests.emulators.discord_gateway import INVALID_SESSION, RECONNECT
 from tests.emulators.discord_interactions import Impossible, Interaction
-from tests.emulators.discord_state import TEXT, Channel, Guild, Member, Message, Person, Role
+from tests.emulators.discord_state import PRIVATE_THREAD, TEXT, Channel, Guild, Member, Message, Person, Role
 
 if TYPE_CHECKING:
     from tests.emulators.discord_server import Discord
@@ -157,7 +157,25 @@ class Control:
         if unknown := set(roles) - set(place.roles):
             raise Impossible(f"no such roles: {sorted(unknown)}")
         member.roles = roles
-        return self._discord.shapes.member(member)
+        shown = self._discord.shapes.member(member)
+        if member.person is self._world.bot and place.has_bot:
+            # The bot hears of its own roles without the privileged intent.
+            self._discord.gateway.dispatch("GUILD_MEMBER_UPDATE", shown | {"guild_id": guild}, guild_id=guild)
+        return shown
+
+    async def do_change_role(self, guild: str, role: str, permissions_named: list[str]) -> Any:
+        place = self._world.guilds[guild]
+        place.roles[role].permissions = permissions.bits(permissions_named)
+        shown = self._discord.shapes.role(place.roles[role])
+        self._guild_event("GUILD_ROLE_UPDATE", place, {"guild_id": guild, "role": shown})
+        return shown
+
+    async def do_delete_role(self, guild: str, role: str) -> None:
+        place = self._world.guilds[guild]
+        del place.roles[role]
+        for member in place.members.values():
+            member.roles = [one for one in member.roles if one != role]
+        self._guild_event("GUILD_ROLE_DELETE", place, {"guild_id": guild, "role_id": role})
 
     async def do_channel(
         self, guild: str, name: str, kind: int = TEXT, nsfw: bool = False, own_id: str | None = None
@@ -200,6 +218,21 @@ class Control:
     async def do_thread(self, person: str, channel: str, message: str, name: str) -> Any:
         _, found = self._message(channel, message)
         thread = self._discord.channels.make_thread(found, self._person(person), name)
+        return self._discord.shapes.channel(thread)
+
+    async def do_private_thread(self, person: str, channel: str, name: str, bot: bool) -> Any:
+        parent = self._world.channels[channel]
+        thread = Channel(
+            id=self._world.new_id(),
+            type=PRIVATE_THREAD,
+            name=name,
+            guild_id=parent.guild_id,
+            parent_id=parent.id,
+            owner_id=person,
+            joined={person} | ({self._world.bot.id} if bot else set()),
+        )
+        self._world.channels[thread.id] = thread
+        self._discord.announce_channel("THREAD_CREATE", thread)
         return self._discord.shapes.channel(thread)
 
     async def do_change_thread(self, thread: str, archived: bool | None = None, locked: bool | None = None) -> Any:

@@ -11,6 +11,7 @@ from tests.emulators.discord_state import Attachment
 
 BUTTON, SELECT, TEXT_INPUT, LABEL, FILES, RADIO, CHECKS, CHECK = 2, 3, 4, 18, 19, 21, 22, 23
 ENTITY_SELECTS = {5, 6, 7, 8}
+ENTITY_OPTIONS = {6, 7, 8, 9}
 
 
 def component_of(components: list[dict[str, Any]], *, custom_id: str | None, label: str | None) -> dict[str, Any]:
@@ -101,6 +102,19 @@ def _field(
         files.extend(made)
         values = [one.id for one in made]
     return filled | {"values": values}
+
+
+def entities(given: list[dict[str, Any]]) -> set[str]:
+    """The ids of people, roles and channels among options and fields."""
+    found: set[str] = set()
+    for one in given:
+        if one["type"] in ENTITY_OPTIONS and "value" in one:
+            found.add(one["value"])
+        if one["type"] in ENTITY_SELECTS and "values" in one:
+            found.update(one["values"])
+        inner = [*one.get("options", []), *one.get("components", [])]
+        found |= entities(inner + ([one["component"]] if "component" in one else []))
+    return found
 
 
 def _shown_at_first(field: dict[str, Any]) -> Any:

@@ -150,9 +150,11 @@ class Interactions:
         }
         if interaction.message is not None:
             payload["message"] = shapes.message(interaction.message)
+            self._discord.check("MessageResponse", payload["message"])
         if channel.guild_id is None:
             return payload | {"user": shapes.person(person), "app_permissions": str(IN_DM)}
         guild = world.guilds[channel.guild_id]
+        self._discord.check("GuildMemberResponse", shapes.member(guild.members[person.id]))
         member = shapes.member(guild.members[person.id]) | {"permissions": str(may)}
         bot_may = WITHOUT_BOT & may if interaction.only_token else world.may(world.bot, channel)
         return payload | {

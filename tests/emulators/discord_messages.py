@@ -303,6 +303,7 @@ class Messages:
             return
         channel = self._discord.world.channels[message.channel_id]
         data = self.shown(message)
+        self._discord.check("MessageResponse", data)
         if channel.guild_id is not None:
             data["guild_id"] = channel.guild_id
             member = self._discord.world.guilds[channel.guild_id].members.get(message.author.id)

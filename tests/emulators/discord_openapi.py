@@ -32,6 +32,7 @@ LOOSER: dict[str, str] = {
     "MessageAttachmentRequest.id": "the document says snowflake; in uploads the API takes the file's number, 0, 1, …",
     "RatelimitedResponse.code": "required by the document; the rate limit page says `code?`, and most limits have none",
     "SnowflakeType": "in requests the API takes an id as a number too; discord.py sends replies and mentions so",
+    "MessageReferenceType": "the document knows 0, a reply; 1, a forward, is in resources/message",
     "InnerErrors._errors.code": "the document says integer; the API says BASE_TYPE_REQUIRED and the like",
     "default_member_permissions": "the document takes an integer only; the API takes the number as text too",
 }
@@ -72,6 +73,14 @@ class Judge:
     def answer(self, operation: str, status: int, body: Any) -> list[str]:
         """What is wrong with an answer."""
         return self._judge(operation, str(status), body)
+
+    def value(self, schema: str, value: Any) -> list[str]:
+        """What is wrong with a value of one of the document's schemas."""
+        if ("", schema) not in self._made:
+            self._made["", schema] = self._answering(self._schemas[schema])
+        validator = self._made["", schema]
+        assert validator is not None
+        return [_said(error) for error in validator.iter_errors(value)]
 
     def knows(self, operation: str) -> bool:
         """Whether the document has the operation."""
@@ -128,6 +137,7 @@ def _loosen(schemas: dict[str, Any]) -> None:
             whole["required"] += one.get("required", [])
         schemas[name] = whole
     schemas["RatelimitedResponse"]["required"].remove("code")
+    schemas["MessageReferenceType"]["oneOf"].append({"title": "FORWARD", "const": 1})
     leaf: dict[str, Any] = {"type": "object", "required": ["code", "message"]}
     leaf["properties"] = {"code": {"type": ["integer", "string"]}, "message": {"type": "string"}}
     schemas["InnerErrors"]["properties"]["_errors"]["items"] = leaf

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators.discord_bodies import Body, Upload
 from tests.emulators.discord_commands import CHAT, MESSAGE
-from tests.emulators.discord_forms import SELECT, chosen, component_of, submitted
+from tests.emulators.discord_forms import BUTTON, chosen, component_of, entities, submitted
 from tests.emulators.discord_interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Impossible, Interaction
 from tests.emulators.discord_options import fill
 from tests.emulators.discord_permissions import bits
@@ -112,7 +112,7 @@ class People:
         filled, files = fill(command, path, options, attach, focused=focused)
         data = {"id": command["id"], "name": first, "type": CHAT, "options": filled}
         data |= {"guild_id": command["guild_id"]} if "guild_id" in command else {}
-        data |= _resolved(self._discord.shapes, files)
+        data |= self._resolved(channel, files, entities(filled))
         kind = COMMAND if focused is None else AUTOCOMPLETE
         return await self._discord.interactions.run(kind, person, channel, data, command=command)
 
@@ -121,10 +121,34 @@ class People:
         command = self._command(person, channel, name, MESSAGE)
         self._sees(person, channel, message)
         shown = self._discord.shapes.message(message)
+        self._discord.check("MessageResponse", shown)
         data = {"id": command["id"], "name": name, "type": MESSAGE, "target_id": message.id}
         data["resolved"] = {"messages": {message.id: shown}}
         data |= {"guild_id": command["guild_id"]} if "guild_id" in command else {}
         return await self._discord.interactions.run(COMMAND, person, channel, data, command=command)
+
+    def _resolved(self, channel: Channel, files: list[Attachment], named: set[str]) -> dict[str, Any]:
+        """What the ids in a payload stand for."""
+        shapes, world = self._discord.shapes, self._world
+        found: dict[str, Any] = {"attachments": {one.id: shapes.attachment(one) for one in files}}
+        guild = world.guilds.get(channel.guild_id or "")
+        for one in named:
+            if one in world.people:
+                found.setdefault("users", {})[one] = shapes.person(world.people[one])
+                if guild and one in guild.members:
+                    member = shapes.member(guild.members[one], with_user=False)
+                    permissions = {"permissions": str(world.may(world.people[one], channel))}
+                    found.setdefault("members", {})[one] = member | permissions
+            elif guild and one in guild.roles:
+                found.setdefault("roles", {})[one] = shapes.role(guild.roles[one])
+            elif one in world.channels:
+                place = world.channels[one]
+                permissions = {"permissions": str(world.may(world.bot, place))}
+                found.setdefault("channels", {})[one] = shapes.channel(place) | permissions
+            else:
+                raise Impossible(f"nobody and nothing has the id {one}")
+        found = {name: value for name, value in found.items() if value}
+        return {"resolved": found} if found else {}
 
     # Components and forms
 
@@ -148,10 +172,11 @@ class People:
         self._sees(person, channel, message)
         component = component_of(message.components, custom_id=custom_id, label=label)
         data: dict[str, Any] = {"custom_id": component["custom_id"], "component_type": component["type"], "id": 1}
-        if (component["type"] == SELECT) != (values is not None):
+        if (component["type"] != BUTTON) != (values is not None):
             raise Impossible("buttons are pressed, selects are given values")
         if values is not None:
             data["values"] = chosen(component, values)
+            data |= self._resolved(channel, [], entities([{"type": component["type"], "values": values}]))
         return await self._discord.interactions.run(COMPONENT, person, channel, data, message=message)
 
     async def submit(self, person: Person, shown: Interaction, fields: dict[str, Any]) -> Interaction:
@@ -164,7 +189,7 @@ class People:
         components, files = submitted(shown.modal, fields, attach)
         shown.modal_used = True
         data = {"custom_id": shown.modal["custom_id"], "components": components}
-        data |= _resolved(self._discord.shapes, files)
+        data |= self._resolved(shown.channel, files, entities(components))
         run = self._discord.interactions.run
         return await run(MODAL_SUBMIT, person, shown.channel, data, message=shown.message, source=shown)
 
@@ -173,7 +198,3 @@ def _content(given: dict[str, Any]) -> bytes:
     if "path" in given:
         return Path(given["path"]).read_bytes()
     return base64.b64decode(given["base64"])
-
-
-def _resolved(shapes: Any, files: list[Attachment]) -> dict[str, Any]:
-    return {"resolved": {"attachments": {one.id: shapes.attachment(one) for one in files}}} if files else {}

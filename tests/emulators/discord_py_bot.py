@@ -34,6 +34,29 @@ class CancelButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"jo
         await interaction.response.edit_message(content=f"{self.job} cancelled", view=None, allowed_mentions=NOBODY)
 
 
+class EditButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"job:(?P<job>\w+):edit"):
+    """A button that opens a form, whose sending changes the message the button is on."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Edit", custom_id=f"job:{job}:edit"))
+        self.job = job
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Any, item: Any, match: Any) -> EditButton:
+        return cls(match["job"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        modal = discord.ui.Modal(title="Edit", timeout=60)
+        text: Any = discord.ui.TextInput(label="Prompt", default="as before", required=True)
+        modal.add_item(text)
+
+        async def submitted(sent: discord.Interaction[Any]) -> None:
+            await sent.response.edit_message(content=f"{self.job}: {text.value}", allowed_mentions=NOBODY)
+
+        modal.on_submit = submitted  # type: ignore[method-assign]
+        await interaction.response.send_modal(modal)
+
+
 class Form(discord.ui.Modal, title="New clip"):
     prompt: Any = discord.ui.Label(text="Prompt", component=discord.ui.TextInput(max_length=20))
     size: Any = discord.ui.Label(
@@ -67,7 +90,7 @@ class Bot(discord.Client):
         """Not five seconds, as in the library: nobody counts identifies here but the journal."""
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(CancelButton)
+        self.add_dynamic_items(CancelButton, EditButton)
         add_commands(self.tree)
         await self.tree.sync()
 
@@ -98,7 +121,7 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
     ) -> None:
         await interaction.response.defer(ephemeral=hidden)
         picture = await image.read()
-        view = discord.ui.View(timeout=None).add_item(CancelButton("j1"))
+        view = discord.ui.View(timeout=None).add_item(CancelButton("j1")).add_item(EditButton("j1"))
         file = discord.File(io.BytesIO(picture), "clip.mp4")
         await interaction.edit_original_response(content=prompt, attachments=[file], view=view)
 
@@ -133,7 +156,17 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
             await pressed.response.send_message(f"you chose {select.values}", ephemeral=True)
 
         select.callback = chosen
-        await interaction.response.send_message("which?", view=view.add_item(select))
+        where = discord.ui.ChannelSelect[Any](custom_id="where", placeholder="Where")
+
+        async def placed(pressed: discord.Interaction[Any]) -> None:
+            await pressed.response.send_message(f"in {[one.name for one in where.values]}", ephemeral=True)
+
+        where.callback = placed  # type: ignore[method-assign]
+        await interaction.response.send_message("which?", view=view.add_item(select).add_item(where))
+
+    @tree.command(description="How much is left")
+    async def quota(interaction: discord.Interaction[Any], whose: discord.Member | None = None) -> None:
+        await interaction.response.send_message(f"{(whose or interaction.user).display_name} has 3 left")
 
     settings = app_commands.Group(name="settings", description="Settings", guild_only=True)
 

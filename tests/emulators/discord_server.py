@@ -10,7 +10,7 @@ document forbids as an `emulator-fault`. Both lists are empty after a good test.
 things go wrong (`discord_control`, and `discord_world` for tests), `GET /_emulator/log` is the journal. It holds, each with
 its facts: message-created, message-edited, message-deleted, nonce-repeated, thread-created, thread-changed, dm-opened,
 interaction, interaction-answered, interaction-timeout, synced, identified, resumed, resume-refused, gateway-…, refused,
-throttled, fault, violation, emulator-fault.
+throttled, client-gone, fault, violation, emulator-fault.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import asyncio
 import contextlib
 import json
 import os
+import time
+import traceback
 from collections import ChainMap, Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -72,15 +74,26 @@ BASE = "/api/v10"
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
+class Memory(Journal):
+    """A journal that also knows by heart what it wrote, for those who ask often."""
+
+    def __init__(self, path: Path, judge: str) -> None:
+        super().__init__(path, judge)
+        self.entries = list(read_journal(path))
+
+    def write(self, event: str, **facts: Any) -> None:
+        super().write(event, **facts)
+        self.entries.append({"at": time.time(), "event": event, **facts})
+
+
 class Discord:
     """All parts of the server, and the way of a request through them."""
 
     def __init__(self, name: str, log: Path, settings: dict[str, Any]) -> None:
         self.knobs: dict[str, Any] = {}
         self.settings = ChainMap(self.knobs, settings)
-        self.journal = Journal(log, name)
+        self.journal = Memory(log, name)
         self.counts: Counter[str] = Counter()
-        self._log = log
         folder = log.with_suffix(".files")
         folder.mkdir(exist_ok=True)
         self.world = World(bot_name=settings["bot_name"])
@@ -101,6 +114,11 @@ class Discord:
     def violation(self, why: str, body: Any = None) -> None:
         """Write down what no correct client would have sent."""
         self.journal.write("violation", why=why, body=json.loads(json.dumps(body, default=str)))
+
+    def check(self, schema: str, value: Any) -> None:
+        """Hold what the gateway sends against the document, too."""
+        if errors := self.judge.value(schema, value):
+            self.journal.write("emulator-fault", operation="gateway", schema=schema, why=errors[:5], answer=value)
 
     def announce_channel(self, event: str, channel: Channel, *, always: bool = False) -> None:
         """Tell the gateway about a channel or thread, when the bot is there and may see it."""
@@ -169,19 +187,24 @@ class Discord:
             if fault is not None:
                 facts = {"operation": operation, "path": request.path, "when": fault.when}
                 self.journal.write("fault", fault=fault.fault, **facts)
+            pause_s = 0.0
+            if fault is not None and fault.when == "before" and fault.word == "hang" and fault.number is not None:
+                # The request has arrived, whole, before it waits: whoever gives up meanwhile cannot call it back.
+                pause_s, fault = fault.number, None
             if fault is not None and fault.when != "after":
-                response = await self._spoil(request, fault)
-                if response is not None:
-                    return response
+                if (spoilt := await self._spoil(request, fault)) is not None:
+                    return spoilt
                 fault = None
-            response = await self._answer(request, operation, handler)
+            response = await self._answer(request, operation, handler, pause_s=pause_s)
             if fault is not None:
                 return await self._spoil(request, fault) or response
             return response
 
         return serve
 
-    async def _answer(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
+    async def _answer(
+        self, request: web.Request, operation: str, handler: Handler, *, pause_s: float
+    ) -> web.StreamResponse:
         headers: dict[str, str] = {}
         body = Body()
         try:
@@ -193,6 +216,7 @@ class Discord:
             place = request.match_info.get("webhook_token", place)
             headers = self.limits.check(operation, place, counted_globally=needs_token)
             body = await read_body(request, self.cdn)
+            await asyncio.sleep(pause_s)
             self._check_request(operation, body)
             call = Call(operation=operation, path=dict(request.match_info), query=request.query, body=body)
             status, answer = await handler(call)
@@ -203,6 +227,16 @@ class Discord:
             status, answer = error.status, error.body()
             facts = {"code": error.code, "status": status, "why": error.why or error.message}
             self.journal.write("refused", operation=operation, path=request.path, **facts)
+        except ConnectionError:
+            # The client went away in the middle of its request; nothing was done.
+            body.discard()
+            self.journal.write("client-gone", operation=operation)
+            return reset(request)
+        except Exception as error:
+            # A bug of ours; whoever reads the journal should not have to guess.
+            traceback.print_exc()
+            self.journal.write("emulator-fault", operation=operation, status=500, why=[repr(error)], answer=None)
+            return self._json(500, {"message": "500: Internal Server Error", "code": 0})
         return self._checked(operation, status, answer, headers)
 
     def _check_request(self, operation: str, body: Body) -> None:
@@ -285,7 +319,8 @@ class Discord:
         return web.json_response(self.knobs)
 
     async def _show_log(self, request: web.Request) -> web.Response:
-        return web.json_response(list(read_journal(self._log)))
+        since = int(request.query.get("since", "0"))
+        return web.json_response(self.journal.entries[since:])
 
     async def _show_counts(self, request: web.Request) -> web.Response:
         return web.json_response(self.counts)

@@ -138,6 +138,13 @@ class DiscordWorld:
         role: str = self.do("role", guild=guild.id, name=name, permissions_named=permissions)["id"]
         return role
 
+    def change_role(self, guild: Guild, role: str, *permissions: str) -> None:
+        """Exactly these permissions; the role of everybody has the guild's id."""
+        self.do("change_role", guild=guild.id, role=role, permissions_named=permissions)
+
+    def delete_role(self, guild: Guild, role: str) -> None:
+        self.do("delete_role", guild=guild.id, role=role)
+
     def set_roles(self, guild: Guild, person: str, *roles: str) -> None:
         """Exactly these roles; `person` may be "bot"."""
         self.do("roles", guild=guild.id, person=person, roles=roles)
@@ -168,6 +175,11 @@ class DiscordWorld:
     def thread(self, person: str, channel: str, message: str, name: str = "a thread") -> str:
         """A thread that a person starts on a message."""
         thread: str = self.do("thread", person=person, channel=channel, message=message, name=name)["id"]
+        return thread
+
+    def private_thread(self, person: str, channel: str, name: str = "a thread", *, bot: bool = False) -> str:
+        """A thread that only its members see; `bot`: it is one."""
+        thread: str = self.do("private_thread", person=person, channel=channel, name=name, bot=bot)["id"]
         return thread
 
     def change_thread(self, thread: str, *, archived: bool | None = None, locked: bool | None = None) -> None:
@@ -251,7 +263,7 @@ class DiscordWorld:
         return self._answer(self.do("press", person=person, channel=channel, **wish))
 
     def select(self, person: str, channel: str, message: str, *values: str, custom_id: str) -> Answer:
-        """Values of a string select."""
+        """Values of a select: of its options, or ids of people, roles and channels."""
         wish = {"message": message, "custom_id": custom_id, "values": values}
         return self._answer(self.do("press", person=person, channel=channel, **wish))
 
@@ -310,7 +322,8 @@ class DiscordWorld:
 
     def journal(self, *events: str) -> list[dict[str, Any]]:
         """What was written down since `mark`, in order; all events when none are named."""
-        return [entry for entry in self._ask("log")[self._since :] if not events or entry["event"] in events]
+        entries = self._ask(f"log?since={self._since}")
+        return [entry for entry in entries if not events or entry["event"] in events]
 
     def mark(self) -> None:
         """From now on this object's journal begins here."""

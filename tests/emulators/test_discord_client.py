@@ -103,6 +103,20 @@ def test_a_form_is_shown_filled_in_and_answered(world, guild, alice):
         world.submit(answer, {"Prompt": "x", "Size": ["480p"]})
 
 
+def test_a_form_behind_a_button_changes_the_buttons_message(world, guild, alice):
+    """What the form showed at first is kept when nobody touches it; an empty required field cannot be sent."""
+    answer = world.slash(alice, guild.channel(), "animate", image=PNG, prompt="it blinks")
+    card = answer.wait_for(lambda message: message["components"])["id"]
+    form = world.click(alice, guild.channel(), card, "Edit")
+
+    with pytest.raises(Impossible, match="0 characters"):
+        world.submit(form, {"Prompt": ""})
+    sent = world.submit(form)
+
+    assert (form.kind, sent.kind) == ("modal", "update")
+    assert (sent.message["id"], sent.message["content"]) == (card, "j1: as before")
+
+
 def test_choices_menus_and_subcommands(world, guild, alice):
     """Autocomplete, a select, a message's menu with the whole message, and a subcommand with both locales."""
     picture = world.say(alice, guild.channel(), "look", files=[PNG])
@@ -115,6 +129,10 @@ def test_choices_menus_and_subcommands(world, guild, alice):
     assert "['cat.png']" in world.menu(alice, guild.channel(), "Animate this", passed_on["id"]).message["content"]
     chosen = world.select(alice, guild.channel(), question.message["id"], "b", custom_id="size")
     assert chosen.message["content"] == "you chose ['b']"
+    placed = world.select(alice, guild.channel(), question.message["id"], guild.channel(), custom_id="where")
+    assert placed.message["content"] == "in ['general']"
+    left = world.slash(alice, guild.channel(), "quota", whose=alice)
+    assert left.message["content"] == "Alice has 3 left"
     told = world.slash(alice, guild.channel(), "settings language", name="de")
     assert told.message["content"] == "de en-US de"
 

@@ -154,6 +154,25 @@ def test_a_server_error_may_come_before_or_after_the_work(world, bot, guild, sta
     assert bot.send(guild.channel(), content="x").status_code == 200
 
 
+def test_other_faults_on_demand(world, bot, guild):
+    """A wait, a 413 without looking, one of Discord's codes, a throttle that is not ours; skipped ones and patterns."""
+    route = "POST /channels/*/messages"
+    world.fault(route, "hang:0.2", skip=1)
+    world.fault("**", "413")
+    world.fault(route, "error:50013")
+    world.fault(route, "429:1.5")
+
+    assert code(bot.send(guild.channel(), content="x")) == (413, 40005)
+    with pytest.raises(httpx.ReadTimeout):
+        bot.http.post(f"/channels/{guild.channel()}/messages", json={"content": "late", **QUIET}, timeout=0.05)
+    assert code(bot.send(guild.channel(), content="x")) == (403, 50013)
+    throttled = bot.send(guild.channel(), content="x")
+    assert (throttled.status_code, throttled.json()["retry_after"]) == (429, 1.5)
+    assert throttled.headers["X-RateLimit-Scope"] == "shared"
+    world.until(lambda: [one["content"] for one in world.from_bot(guild.channel())] == ["late"], about="what hung")
+    assert world.no_faults() == 0
+
+
 def test_a_file_over_the_limit_is_refused_whole(world, bot, guild):
     """413 with 40005 above what the guild's boosts allow; the limit grows with its tier."""
     world.knobs(upload_limit=100)
@@ -234,6 +253,27 @@ def test_writing_in_an_archived_thread_opens_it_and_in_a_locked_one_is_refused(w
     assert bot.get(f"/channels/{thread}").json()["thread_metadata"]["archived"] is False
     world.change_thread(thread, archived=True, locked=True)
     assert code(bot.send(thread, content="x")) == (400, 160005)
+
+
+def test_a_thread_is_changed_by_who_may(world, bot, guild, alice):
+    """The bot archives and names its own; locking takes MANAGE_THREADS; a private one it is not in is not there."""
+    asked = world.say(alice, guild.channel(), "start")["id"]
+    bot.post(f"/channels/{guild.channel()}/messages/{asked}/threads", {"name": "a clip"})
+
+    def change(**facts):
+        return bot.http.patch(f"/channels/{asked}", json=facts)
+
+    assert change(name="done").json()["name"] == "done"
+    assert code(change(locked=True)) == (403, 50013)
+    role = world.role(guild, "keeper", "MANAGE_THREADS")
+    world.set_roles(guild, world.bot, role)
+    assert change(locked=True, archived=True).json()["thread_metadata"]["locked"] is True
+    world.delete_role(guild, role)
+    assert code(bot.send(asked, content="x")) == (400, 160005)
+    hidden = world.private_thread(alice, guild.channel())
+    assert code(bot.send(hidden, content="x")) == (403, 50001)
+    assert bot.send(world.private_thread(alice, guild.channel(), bot=True), content="x").status_code == 200
+    assert world.violations() == []
 
 
 def test_one_thread_for_each_message(world, bot, guild, alice):

@@ -96,8 +96,7 @@ class DiscordBench(CourierBench):
         return named.as_input()
 
     def cards(self, card: JobCard) -> list[str]:
-        shown = [str(message["components"]) for message in self.world.from_bot(self.channel)]
-        return shown
+        return [str(message["components"]) for message in self.world.from_bot(self.channel)]
 
 
 @pytest.fixture(scope="module", name="world")
@@ -108,7 +107,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscordWorld]:
 
 
 @pytest.fixture(name="discord")
-async def _bench(_world: DiscordWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordBench]:
+async def _bench(world: DiscordWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordBench]:
     world.mark()
     http = HttpClient()
     yield DiscordBench(world, http, tmp_path, monkeypatch)

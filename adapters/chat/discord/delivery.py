@@ -285,14 +285,16 @@ class Deliverer:
                 assert_never(found)
 
     async def _tell_withheld(self, parcel: Parcel) -> None:
-        """Tell the asker, and nobody else. A courtesy."""
+        """Tell the asker, and nobody else. Tried again for passing reasons; closed direct messages stay closed."""
+        nonce = nonce_of(parcel.delivery_id, Place(kind="dm"))
+        body = withheld_message(parcel) | {"nonce": nonce, "enforce_nonce": True}
         try:
             channel = await self._surveyor.direct(parcel.requester.user)
-            nonce = nonce_of(parcel.delivery_id, Place(kind="dm"))
-            body = withheld_message(parcel) | {"nonce": nonce, "enforce_nonce": True}
             await self._rest.ask("POST", f"/channels/{channel}/messages", json=body)
-        except (RestError, Unclear, DeliveryDelayed):
-            log.info("delivery.withheld_not_told", job_id=parcel.job_id)
+        except RestError as error:
+            log.info("delivery.withheld_not_told", job_id=parcel.job_id, why=str(error))
+        except Unclear as error:
+            raise DeliveryDelayed(str(error), retry_after_s=LOOK_AGAIN_S) from error
 
     def _receipt(self, place: Place, message: str | None, method: str) -> Receipt:
         if place.kind == "answer":

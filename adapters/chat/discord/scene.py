@@ -107,7 +107,7 @@ def scene_of(interaction: discord.Interaction[discord.Client]) -> Scene:
 def scene_of_message(message: discord.Message) -> Scene:
     """The scene of a message that was written to us."""
     guild, channel = message.guild, message.channel
-    kind = channel.type.value
+    kind: int = getattr(channel.type, "value", TEXT)
     parent = getattr(channel, "parent_id", None) if kind in THREADS else None
     ours = discord.Permissions.none()
     if guild is not None and isinstance(channel, discord.Thread | discord.abc.GuildChannel):

@@ -81,10 +81,6 @@ class Turn:
         """Answer this person with a sentence, in their language."""
         await self.show({"content": in_language(text, self.locale)[:MESSAGE_AT_MOST]}, private=True)
 
-    async def choices(self, choices: Sequence[Mapping[str, Any]]) -> None:
-        """Suggest values while an option is being typed."""
-        await self._answers.choices(self._interaction, self._token, choices)
-
     async def form(self, form: Mapping[str, Any]) -> None:
         """Open a form; only a first answer can."""
         await self._answers.form(self._interaction, self._token, form)
@@ -104,19 +100,23 @@ class Turn:
         """After `nod`: change the message whose button was pressed."""
         await self._answers.edit(self._application, self._token, payload)
 
+    async def whisper(self, text: str) -> None:
+        """Tell this person, and nobody else, a text, whatever was promised before."""
+        if self.is_lost:
+            return
+        if self._promised is False:
+            # A promise in public cannot become a private answer: it goes, and the answer comes by itself.
+            await self._answers.take_back(self._application, self._token)
+            self._promised = None
+        await self.show({"content": text[:MESSAGE_AT_MOST]}, private=True)
+
     async def refuse(self, error: Exception, *, typed: str = "") -> None:
-        """Tell this person, and nobody else, what did not work; `typed` gives them back what they wrote. Never raises."""
+        """Tell this person what did not work; `typed` gives them back what they wrote. Never raises."""
         text = self._spoken(error)
         if typed:
             text += f"\n> {plain(typed, SENTENCE)}"
-        if self.is_lost:
-            return
         try:
-            if self._promised is False:
-                # A promise in public cannot become a private answer: it goes, and the answer comes by itself.
-                await self._answers.take_back(self._application, self._token)
-                self._promised = None
-            await self.show({"content": text[:MESSAGE_AT_MOST]}, private=True)
+            await self.whisper(text)
         except (RestError, Unclear, DeliveryDelayed) as failure:
             known = isinstance(failure, RestError) and failure.number == UNKNOWN_INTERACTION
             log.warning("interaction.not_answered", interaction=self._interaction, too_late=known, why=str(failure))

@@ -1,0 +1,130 @@
+"""Asking for a clip: what was said becomes a request, and the answer is its card, shown only once the row is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from adapters.chat.discord.anchor import anchor_of
+from adapters.chat.discord.card_view import card_reference, clip_link, render
+from adapters.chat.discord.front import Front
+from adapters.chat.discord.inputs import Attachment
+from adapters.chat.discord.people import Caller
+from adapters.chat.discord.turn import Turn
+from bot.cards.card import card
+from bot.errors import BadPrompt
+from bot.jobs.actions import Presser
+from bot.jobs.lineage import Changes
+from bot.jobs.model import Job, JobRequest, Relation
+from bot.jobs.options import combine
+from bot.languages.catalogue import in_language
+from bot.languages.said import say
+from bot.prompts.words import parse
+
+log = structlog.get_logger(__name__)
+
+Accepted = tuple[Job, bool]
+"""A job, and whether it is new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What somebody wants, as options, form fields and words of the prompt say it."""
+
+    prompt: str
+    picture: Attachment
+    sound: Attachment | None = None
+    model: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `RenderSettings`; `None` is not said."""
+    key: str
+    """Of the request: the same interaction, or message, is one job."""
+
+
+def interaction_key(turn: Turn) -> str:
+    """The request key of an interaction."""
+    return f"discord:i:{turn.scene.interaction}"
+
+
+async def accept(front: Front, caller: Caller, ask: Ask) -> Accepted:
+    """Bring together what was said, and hand it in. Raises what `FrontDesk.accept` raises."""
+    written = parse(ask.prompt)
+    if not written.prompt:
+        raise BadPrompt(say("Say in a sentence what should happen in the picture."))
+    model = front.service.front_desk.model(None, ask.model or written.model or caller.choices.get("model"))
+    fields = {**ask.fields, "audio": True if ask.sound else None}
+    request = JobRequest(
+        requester=caller.requester(title=written.prompt, spoiler=ask.picture.spoiler),
+        request_key=ask.key,
+        prompt=written.prompt,
+        provider=model.provider,
+        model=model.slug,
+        image=ask.picture.as_input(),
+        audio=ask.sound.as_input() if ask.sound else None,
+        settings=combine(model, written, fields),
+    )
+    return await front.service.front_desk.accept(request)
+
+
+async def ask_in(front: Front, turn: Turn, ask: Ask) -> None:
+    """Answer an interaction with the card of what it asks for."""
+
+    async def work() -> Accepted:
+        return await accept(front, await front.people.caller(turn.scene), ask)
+
+    await show_job(front, turn, work)
+
+
+async def descend_in(front: Front, turn: Turn, parent: Job, relation: Relation, changes: Changes | None = None) -> None:
+    """Answer an interaction with the card of what is made from a job that exists."""
+
+    async def work() -> Accepted:
+        caller = await front.people.caller(turn.scene, of=parent)
+        title = (changes.prompt if changes else None) or parent.prompt
+        requester = caller.requester(title=title, spoiler=anchor_of(parent.requester).spoiler)
+        presser: Presser = caller.presser
+        return await front.service.lineage.descend(
+            parent, relation, requester, presser, changes, request_key=interaction_key(turn)
+        )
+
+    await show_job(front, turn, work)
+
+
+async def show_job(front: Front, turn: Turn, work: Callable[[], Awaitable[Accepted]]) -> None:
+    """Carry out `work`, and make its job's card the answer. Raises what `work` raises; then there is no job."""
+    interaction, message = turn.scene.interaction or "", None
+    # Whoever draws the card meanwhile waits until it is known which message it is.
+    front.answers.expect(interaction)
+    try:
+        job, is_new = await turn.soon(_started(work), private=False)
+        known = None if is_new else await front.service.stores.deliveries.card(job.id)
+        if known is not None:
+            await turn.whisper(_asked_before(turn, job, known[0]))
+            return
+        try:
+            message = await turn.show(render(card(job)), private=False)
+        except Exception:
+            # The job is accepted and goes on: its card is posted by the bot itself.
+            log.warning("card.not_answered", job_id=job.id, interaction=interaction, exc_info=True)
+        if message is not None:
+            reference = card_reference(anchor_of(job.requester), message)
+            await front.service.stores.deliveries.save_card(job.id, reference, job.version)
+    finally:
+        front.answers.settle(interaction, message)
+    if message is None:
+        front.service.redraw(job)
+
+
+async def _started(work: Callable[[], Awaitable[Accepted]]) -> Accepted:
+    return await work()
+
+
+def _asked_before(turn: Turn, job: Job, reference: str) -> str:
+    """Two presses on one clip within ten seconds are one job, with one card, which is not this answer."""
+    said = in_language(say("You asked for the same a moment ago; it is under way."), turn.locale)
+    if reference.startswith("@"):
+        return said
+    return f"{said} {clip_link(anchor_of(job.requester).guild, reference)}"

@@ -1,0 +1,99 @@
+"""Servers: seen when we come, stopped when we are removed; their history stays (DESIGN §5)."""
+
+from __future__ import annotations
+
+import discord
+import structlog
+
+from adapters.chat.discord.answers import NO_PINGS
+from adapters.chat.discord.front import Front
+from adapters.chat.discord.people import PLATFORM
+from adapters.chat.discord.rest import RestError, Unclear
+from bot.errors import DeliveryDelayed, ReelbotError
+from bot.jobs.actions import Presser
+from bot.jobs.model import Requester
+from bot.jobs.states import FINAL, State
+from bot.languages.catalogue import in_language
+from bot.languages.said import say
+from bot.workspaces import Permission
+
+log = structlog.get_logger(__name__)
+
+UNFINISHED = tuple(state for state in State if state not in FINAL)
+
+
+async def see_all(front: Front, client: discord.Client) -> None:
+    """Note every server we are in, in the order in which we came: the first one ever is allowed."""
+    for guild in sorted(client.guilds, key=_joined):
+        await see(front, guild)
+
+
+async def see(front: Front, guild: discord.Guild) -> Permission:
+    """Note a server; says whether money may be spent there."""
+    requester = Requester(platform=PLATFORM, workspace=str(guild.id), user="")
+    return await front.service.stores.workspaces.see(requester, guild.name)
+
+
+async def joined(front: Front, guild: discord.Guild) -> None:
+    """We were added: where nobody may spend yet, the server and the operator are told."""
+    if await see(front, guild) is not Permission.PENDING:
+        return
+    log.info("guild.pending", guild=str(guild.id))
+    await _greet(front, guild)
+    name = f"{PLATFORM}:{guild.id}"
+    await front.service.alerts.tell(
+        f"workspace.pending:{name}",
+        f"{guild.name} added Reelbot, and may not spend yet: allow it with `reelbot workspaces allow {name}`, or block it.",
+    )
+
+
+async def left(front: Front, guild: discord.Guild) -> None:
+    """We were removed: what is not finished there is cancelled, what was made stays in the history."""
+    presser = Presser(person=f"{PLATFORM}:{guild.id}", is_operator=True)
+    jobs = await front.service.stores.jobs.in_state(*UNFINISHED)
+    cancelled = 0
+    for job in jobs:
+        if (job.requester.platform, job.requester.workspace) != (PLATFORM, str(guild.id)):
+            continue
+        try:
+            await front.service.actions.cancel(job.id, presser)
+            cancelled += 1
+        except ReelbotError as error:
+            log.info("guild.job_not_cancelled", job_id=job.id, why=str(error))
+    log.info("guild.left", guild=str(guild.id), cancelled=cancelled)
+
+
+async def _greet(front: Front, guild: discord.Guild) -> None:
+    channel = _where_to_speak(guild)
+    if channel is None:
+        return
+    text = say(
+        "Thanks for adding me! Camera moves made by `/animate` with the `local` model are free and work right now; for "
+        "the paid models the operator of this Reelbot must allow this server first, and has been told."
+    )
+    body = {
+        "content": in_language(text, str(guild.preferred_locale)),
+        "allowed_mentions": NO_PINGS,
+        "nonce": f"w{guild.id}"[:25],
+        "enforce_nonce": True,
+    }
+    try:
+        await front.rest.ask("POST", f"/channels/{channel.id}/messages", json=body)
+    except (RestError, Unclear, DeliveryDelayed) as error:
+        log.info("guild.not_greeted", guild=str(guild.id), why=str(error))
+
+
+def _where_to_speak(guild: discord.Guild) -> discord.TextChannel | None:
+    channels = [guild.system_channel, *guild.text_channels]
+    for channel in channels:
+        if channel is not None:
+            ours = channel.permissions_for(guild.me)
+            if ours.view_channel and ours.send_messages:
+                return channel
+    return None
+
+
+def _joined(guild: discord.Guild) -> tuple[float, int]:
+    me: discord.Member | None = guild.me
+    at = me.joined_at if me is not None else None
+    return (at.timestamp() if at else float("inf"), guild.id)

@@ -22,6 +22,7 @@ from bot.jobs.model import Job, JobRequest, Relation
 from bot.jobs.options import combine
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
+from bot.ports import Model
 from bot.prompts.words import parse
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ async def accept(front: Front, caller: Caller, ask: Ask) -> Accepted:
     written = parse(ask.prompt)
     if not written.prompt:
         raise BadPrompt(say("Say in a sentence what should happen in the picture."))
-    model = front.service.front_desk.model(None, ask.model or written.model or caller.choices.get("model"))
+    model = model_for(front, ask.model or written.model, caller.choices)
     fields = {**ask.fields, "audio": True if ask.sound else None}
     request = JobRequest(
         requester=caller.requester(title=written.prompt, spoiler=ask.picture.spoiler),
@@ -67,6 +68,18 @@ async def accept(front: Front, caller: Caller, ask: Ask) -> Accepted:
         settings=combine(model, written, fields),
     )
     return await front.service.front_desk.accept(request)
+
+
+def model_for(front: Front, named: str | None, choices: Mapping[str, Any]) -> Model:
+    """The model named, else the one chosen for the place, else the installation's own."""
+    desk, chosen = front.service.front_desk, choices.get("model")
+    if named is None and chosen is not None:
+        try:
+            return desk.model(None, str(chosen))
+        except BadPrompt:
+            # It was there when it was chosen; nobody here can be asked to choose anew.
+            log.warning("settings.model_gone", model=chosen)
+    return desk.model(None, named)
 
 
 async def ask_in(front: Front, turn: Turn, ask: Ask) -> None:

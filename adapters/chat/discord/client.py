@@ -13,16 +13,23 @@ import structlog
 
 from adapters.chat.discord import guilds
 from adapters.chat.discord.buttons import JobButton
+from adapters.chat.discord.checkup import add_doctor
 from adapters.chat.discord.commands import Commands, add_animate
 from adapters.chat.discord.custom_ids import FORM
 from adapters.chat.discord.front import AnyInteraction, Front
+from adapters.chat.discord.history import HISTORY, add_history, turned
 from adapters.chat.discord.mentions import Mentions
 from adapters.chat.discord.menus import PICK, add_menu, picked, submitted
+from adapters.chat.discord.mine import FORGET, add_mine, answered
 from adapters.chat.discord.names import Names
+from adapters.chat.discord.steering import add_settings
 from adapters.chat.discord.sync import sync
 from bot.settings.values import Shards
 
 log = structlog.get_logger(__name__)
+
+_PRESSED = {PICK: picked, HISTORY: turned, FORGET: answered}
+"""Buttons and menus of answers to one person, by what their id begins with."""
 
 
 class ReelbotClient(discord.AutoShardedClient):
@@ -51,6 +58,8 @@ class ReelbotClient(discord.AutoShardedClient):
         )
         add_animate(self.tree, front)
         add_menu(self.tree, front)
+        for add in (add_history, add_mine, add_settings, add_doctor):
+            add(self.tree, front)
 
     async def setup_hook(self) -> None:
         """Once after the login, before the first connection."""
@@ -100,8 +109,8 @@ class ReelbotClient(discord.AutoShardedClient):
         form, of = found["form"], found["of"] or ""
         if interaction.type is discord.InteractionType.modal_submit:
             await submitted(self.front, interaction, form, of)
-        elif form == PICK:
-            await picked(self.front, interaction)
+        elif form in _PRESSED:
+            await _PRESSED[form](self.front, interaction, of)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """A handler of ours failed."""

@@ -39,20 +39,20 @@ def add_animate(tree: Commands, front: Front) -> None:
     resolutions = [Choice(name=each, value=each) for each in _resolutions(front)]
 
     @tree.command(
-        name=locale_str("animate"), description=locale_str("Turn a picture and a sentence into a short video")
+        name=locale_str("animate"), description=locale_str(say("Turn a picture and a sentence into a short video"))
     )
     @app_commands.describe(
-        image=locale_str("The picture: JPEG, PNG, WebP, BMP, GIF, HEIC or AVIF"),
-        prompt=locale_str("What should happen in it"),
-        model=locale_str("Which model makes it; what it costs stands beside its name"),
-        duration=locale_str("Length in seconds"),
-        resolution=locale_str("480p, 720p or 1080p"),
-        audio=locale_str("A sound to go with it: WAV or MP3, 3 to 30 seconds"),
-        negative=locale_str("What should not be seen"),
-        seed=locale_str("The same seed makes the same clip"),
-        camera=locale_str("How the camera moves"),
-        motion=locale_str("How much moves"),
-        expand=locale_str("Let the provider rewrite the prompt"),
+        image=locale_str(say("The picture: JPEG, PNG, WebP, BMP, GIF, HEIC or AVIF")),
+        prompt=locale_str(say("What should happen in it")),
+        model=locale_str(say("Which model makes it; what it costs stands beside its name")),
+        duration=locale_str(say("Length in seconds")),
+        resolution=locale_str(say("480p, 720p or 1080p")),
+        audio=locale_str(say("A sound to go with it: WAV or MP3, 3 to 30 seconds")),
+        negative=locale_str(say("What should not be seen")),
+        seed=locale_str(say("The same seed makes the same clip")),
+        camera=locale_str(say("How the camera moves")),
+        motion=locale_str(say("How much moves")),
+        expand=locale_str(say("Let the provider rewrite the prompt")),
     )
     @app_commands.choices(resolution=resolutions, camera=CAMERAS, motion=MOVEMENTS)
     async def animate(

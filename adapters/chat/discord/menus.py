@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from adapters.chat.discord.asking import Ask, ask_in, descend_in, interaction_key
+from adapters.chat.discord.asking import Ask, ask_in, descend_in, interaction_key, model_for
 from adapters.chat.discord.buttons import job_seen
 from adapters.chat.discord.card_view import COMPONENTS_V2, GALLERY, ROW, TEXT
 from adapters.chat.discord.commands import Commands
@@ -54,7 +54,7 @@ def add_menu(tree: Commands, front: Front) -> None:
     assert isinstance(animate_this, app_commands.ContextMenu)
 
 
-async def picked(front: Front, interaction: AnyInteraction) -> None:
+async def picked(front: Front, interaction: AnyInteraction, _of: str) -> None:
     """A picture was chosen of several: ask for the words."""
     async with front.turn(interaction) as turn:
         data: Mapping[str, Any] = interaction.data or {}
@@ -77,8 +77,7 @@ async def submitted(front: Front, interaction: AnyInteraction, form: str, of: st
 async def _open(front: Front, turn: Turn, name: str) -> None:
     choices = await front.people.choices(turn.scene)
     models = models_of(front.service.desk.providers.values())
-    preset = front.service.front_desk.model(None, choices.get("model"))
-    await turn.form(picture_form(name, models, preset, turn.locale))
+    await turn.form(picture_form(name, models, model_for(front, None, choices), turn.locale))
 
 
 async def _ask(front: Front, turn: Turn, interaction: AnyInteraction, said: Filled, name: str) -> None:

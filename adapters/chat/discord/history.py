@@ -1,0 +1,156 @@
+"""`/history`: what was made, newest first, for one person's eyes; pages whose buttons say all that is needed to turn them."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any, Final
+
+from discord import app_commands
+from discord.app_commands import locale_str
+
+from adapters.chat.discord.buttons import POST_HERE
+from adapters.chat.discord.card_view import BUTTON, COMPONENTS_V2, ROW, SECONDARY, TEXT, clip_link
+from adapters.chat.discord.commands import Commands
+from adapters.chat.discord.custom_ids import LONGEST, button_id, form_id
+from adapters.chat.discord.front import AnyInteraction, Front
+from adapters.chat.discord.people import PLATFORM, Caller
+from adapters.chat.discord.words import moment, plain
+from bot.cards.messages import headline
+from bot.errors import NotAllowed
+from bot.jobs.model import Delivery, Job
+from bot.jobs.states import State
+from bot.languages.catalogue import in_language
+from bot.languages.said import say
+
+HISTORY: Final = "history"
+A_PAGE: Final = 5
+PROMPT_SHOWN: Final = 160
+SECTION: Final = 9
+MINE, EVERYONE = "m", "e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which page: whose jobs, holding which words, before which place."""
+
+    everyone: bool = False
+    words: str = ""
+    cursor: str = ""
+
+    def to_text(self) -> str:
+        """For a button's id: no spaces."""
+        encoded = urlsafe_b64encode(self.words.encode()).decode().rstrip("=")
+        return f"{EVERYONE if self.everyone else MINE}.{self.cursor}.{encoded}"
+
+
+def asked_of(text: str) -> Asked:
+    """What a button's id said."""
+    who, _, rest = text.partition(".")
+    cursor, _, encoded = rest.partition(".")
+    words = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode(errors="replace")
+    return Asked(everyone=who == EVERYONE, words=words, cursor=cursor)
+
+
+def add_history(tree: Commands, front: Front) -> None:
+    """Put `/history` into the tree."""
+
+    @tree.command(
+        name=locale_str("history"), description=locale_str(say("Your clips, newest first; only you see this"))
+    )
+    @app_commands.describe(
+        search=locale_str(say("Words that must be in the description")),
+        everyone=locale_str(say("Of everybody in this server, for people who manage it")),
+    )
+    async def history(
+        interaction: AnyInteraction,
+        search: app_commands.Range[str, 1, 100] | None = None,
+        everyone: bool = False,
+    ) -> None:
+        async with front.turn(interaction) as turn:
+
+            async def work() -> dict[str, Any]:
+                caller = await front.people.caller(turn.scene)
+                return await page(front, caller, Asked(everyone=everyone, words=search or ""))
+
+            await turn.show(await turn.soon(work(), private=True), private=True)
+
+
+async def turned(front: Front, interaction: AnyInteraction, of: str) -> None:
+    """Another page was asked for."""
+    async with front.turn(interaction) as turn:
+        caller = await front.people.caller(turn.scene)
+        await turn.update(await page(front, caller, asked_of(of)))
+
+
+async def page(front: Front, caller: Caller, asked: Asked) -> dict[str, Any]:
+    """One page as a message. `NotAllowed` when others' jobs are not this person's to see."""
+    presser = caller.presser
+    if asked.everyone and not (presser.is_team_lead or presser.is_operator):
+        raise NotAllowed(say("Only people who manage this server can see what others made."))
+    found = await front.service.stores.history.page(
+        q=asked.words or None,
+        person=None if asked.everyone else presser.person,
+        workspace=f"{PLATFORM}:{caller.workspace}",
+        limit=A_PAGE,
+        cursor=asked.cursor or None,
+    )
+    locale = caller.locale
+    parts = [_text(_title(asked, locale))]
+    for job in found.jobs:
+        deliveries = await front.service.stores.deliveries.of_job(job.id)
+        parts.append(_entry(job, deliveries, locale, names_asker=asked.everyone))
+    if not found.jobs:
+        parts.append(_text(in_language(say("There is nothing here yet."), locale)))
+    buttons = []
+    if asked.cursor:
+        newest = Asked(everyone=asked.everyone, words=asked.words)
+        buttons += _turning(say("Newest"), newest, locale)
+    if found.next_cursor:
+        older = Asked(everyone=asked.everyone, words=asked.words, cursor=found.next_cursor)
+        buttons += _turning(say("Older"), older, locale)
+        if len(buttons) == (1 if asked.cursor else 0):
+            parts.append(_text(in_language(say("There is more: search with fewer words to turn pages."), locale)))
+    if buttons:
+        parts.append({"type": ROW, "components": buttons})
+    return {"flags": COMPONENTS_V2, "components": parts}
+
+
+def _title(asked: Asked, locale: str) -> str:
+    said = say("What was made in this server") if asked.everyone else say("What you made")
+    title = f"**{in_language(said, locale)}**"
+    return f"{title} · {plain(asked.words, 100)}" if asked.words else title
+
+
+def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bool) -> dict[str, Any]:
+    price = f" · {job.charged}" if job.charged else ""
+    asker = f" · <@{job.requester.user}>" if names_asker else ""
+    lines = [
+        f"**{in_language(headline(job), locale)}** {moment(job.created_at)}{asker}",
+        f"> {plain(job.prompt, PROMPT_SHOWN)}" if job.prompt else "",
+        f"-# {job.provider} · {job.settings.duration_s} s · {job.settings.resolution}{price}",
+    ]
+    posted = next((each for each in reversed(deliveries) if each.outcome == "posted" and each.reference), None)
+    if posted is not None and ":" in str(posted.reference) and not str(posted.reference).startswith(("@", "http")):
+        guild = job.requester.workspace if job.requester.workspace.isdigit() else None
+        guild = None if posted.method == "direct_message" else guild
+        there = in_language(say("Go to the clip"), locale)
+        lines.append(f"-# [{there}]({clip_link(guild, str(posted.reference))})")
+    text = _text("\n".join(line for line in lines if line))
+    if job.output is None or job.clip_deleted_at is not None or job.state not in (State.DELIVERED, State.UNDELIVERED):
+        return text
+    label = in_language(say("Post here"), locale)
+    button = {"type": BUTTON, "style": SECONDARY, "label": label, "custom_id": button_id(POST_HERE, job.id)}
+    return {"type": SECTION, "components": [text], "accessory": button}
+
+
+def _turning(label: str, asked: Asked, locale: str) -> list[dict[str, Any]]:
+    """The button, unless its words are too many for an id."""
+    if len(form_id(HISTORY)) + 1 + len(asked.to_text()) > min(LONGEST, 80 + len(form_id(HISTORY))):
+        return []
+    custom_id = form_id(HISTORY, asked.to_text())
+    return [{"type": BUTTON, "style": SECONDARY, "label": in_language(label, locale), "custom_id": custom_id}]
+
+
+def _text(content: str) -> dict[str, Any]:
+    return {"type": TEXT, "content": content}

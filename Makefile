@@ -1,6 +1,6 @@
 # `make` alone prints this help. `make demo` and `make test` each prepare everything they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint types docs bench crash locks image image-check
+.PHONY: help setup dev demo test lint types docs messages bench crash locks image image-check
 BIN := .venv/bin
 N ?= 200
 # The demo keeps its clips in the checkout, so that it runs where the home directory cannot be written.
@@ -29,6 +29,9 @@ types: dev  ## mypy, strict
 
 docs: dev  ## write the generated pages: settings, errors, commands, diagrams, .env.example
 	@$(BIN)/python -m tools.generate_docs
+
+messages: dev  ## collect what is said to people into the catalogues of languages, and name what is not translated
+	@$(BIN)/python -m tools.messages
 
 bench: dev  ## measure the numbers we claim
 	@$(BIN)/python -m benchmarks

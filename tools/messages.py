@@ -1,6 +1,7 @@
 """Collect what is said into `bot/languages/locale/reelbot.pot`, and bring the translations up to it: `make messages`.
 
-A sentence is `say("…")` or `say_n("…", "…", n)` anywhere in the packages, written out. Nothing that changes by itself
+A sentence is `say("…")` or `say_n("…", "…", n)` anywhere in the packages, written out; a comment above it that begins
+with `Translators:` goes along. Read from the syntax tree, so that every Python finds the same. Nothing that changes by itself
 (dates, line numbers, names of machines) enters the files, so that they differ only where the sentences do. The command
 line speaks English, and prints with a `say` of its own: it is left out.
 """
@@ -13,14 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "bot" / "languages" / "locale"
 TEMPLATE = LOCALE / "reelbot.pot"
 TRANSLATED = ("de", "ja")
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"say": None, "say_n": (1, 2)}
+SAYING = {"say": 1, "say_n": 2}
+"""What says something, and how many templates it is given first."""
+FOR_TRANSLATORS = "Translators:"
 _LEFT_OUT = ("bot/cli", "bot/languages/locale")
 _CHANGING = tuple(
     f'"{name}'
@@ -41,26 +43,47 @@ def template() -> Catalog:
     """Everything that is said, in the order of the files."""
     found = Catalog(project="Reelbot", charset="utf-8", header_comment=_HEADER, fuzzy=False)
     for path in sources():
-        name = path.relative_to(ROOT).as_posix()
-        for _line, message, comments, context in extract_from_file(
-            "python", path, keywords=KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True
-        ):
-            found.add(message, locations=[(name, None)], auto_comments=comments, context=context)
+        name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+        for call in _calls(ast.parse(text)):
+            if (message := _written_out(call)) is not None:
+                found.add(message, locations=[(name, None)], auto_comments=_comment_above(call, text))
     return found
 
 
 def unwritten() -> list[str]:
     """Where something is said that is not written out, so that no catalogue can hold it."""
-    wrong = []
-    for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS):
-                continue
-            count = 2 if node.func.id == "say_n" else 1
-            for each in node.args[:count]:
-                if not (isinstance(each, ast.Constant) and isinstance(each.value, str)):
-                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    return wrong
+    return [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sources()
+        for call in _calls(ast.parse(path.read_text(encoding="utf-8")))
+        if _written_out(call) is None
+    ]
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    """Every `say` and `say_n`, in the order in which they are written; also inside f-strings."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child)
+
+
+def _written_out(call: ast.Call) -> str | tuple[str, ...] | None:
+    assert isinstance(call.func, ast.Name)
+    count = SAYING[call.func.id]
+    told = [each.value for each in call.args[:count] if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    if len(told) < count:
+        return None
+    return told[0] if count == 1 else tuple(told)
+
+
+def _comment_above(call: ast.Call, text: str) -> list[str]:
+    """The comment right above, where it is written for translators."""
+    lines, said = text.splitlines()[: call.lineno - 1], list[str]()
+    while lines and (line := lines.pop().strip()).startswith("#"):
+        said.insert(0, line.removeprefix("#").strip())
+    told = " ".join(said)
+    return [told.removeprefix(FOR_TRANSLATORS).strip()] if told.startswith(FOR_TRANSLATORS) else []
 
 
 def merged(language: str, newest: Catalog) -> Catalog:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators.discord_bodies import Body, without_nulls
 from tests.emulators.discord_errors import Refused, invalid
+from tests.emulators.discord_news import News
 from tests.emulators.discord_permissions import bits
-from tests.emulators.discord_rules import check_message, check_uploads, pings
+from tests.emulators.discord_rules import check_message, check_uploads, pings, walk
 from tests.emulators.discord_state import DM, EPHEMERAL, LOADING, V2, Attachment, Channel, Message, Person
 
 if TYPE_CHECKING:
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
 _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 SETTABLE = 1 << 2 | 1 << 12 | V2  # SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_COMPONENTS_V2
-GUILD_MESSAGES, DIRECT_MESSAGES = 1 << 9, 1 << 12
 
 
-class Messages:
-    """Keeps the rules for messages, writes them down, and tells the gateway."""
+class Messages(News):
+    """Keeps the rules for messages, and writes them down."""
 
     def __init__(self, discord: Discord) -> None:
-        self._discord = discord
+        super().__init__(discord)
         self._by_nonce: dict[tuple[str, str], tuple[str, str, float]] = {}  # (channel, message, when)
 
     # The bot's token
@@ -217,7 +217,7 @@ class Messages:
         if message.seen_by is None:
             data = {"id": message.id, "channel_id": channel.id}
             data |= {"guild_id": channel.guild_id} if channel.guild_id else {}
-            self._send("MESSAGE_DELETE", channel, data)
+            self.send("MESSAGE_DELETE", channel, data)
 
     def _attach(self, body: Body, channel: Channel, *, ephemeral: bool) -> list[Attachment]:
         entries = {int(one["id"]): one for one in (body.payload or {}).get("attachments") or [] if int(one["id"]) < 1e6}
@@ -289,46 +289,10 @@ class Messages:
             by=by,
             files=[one.filename for one in message.attachments],
             sizes=[one.size for one in message.attachments],
+            sha256=[one.sha256 for one in message.attachments],
+            texts=[one["content"] for one in walk(message.components) if "content" in one],
             content=message.content,
             flags=message.flags,
             ephemeral=message.seen_by is not None,
             **facts,
         )
-
-    # The gateway
-
-    def announce(self, event: str, message: Message) -> None:
-        """Tell the bot, without what only the message content intent would show it. Ephemeral ones are told to nobody."""
-        if message.seen_by is not None:
-            return
-        channel = self._discord.world.channels[message.channel_id]
-        data = self.shown(message)
-        self._discord.check("MessageResponse", data)
-        if channel.guild_id is not None:
-            data["guild_id"] = channel.guild_id
-            member = self._discord.world.guilds[channel.guild_id].members.get(message.author.id)
-            if member is not None and not message.webhook:
-                data["member"] = self._discord.shapes.member(member, with_user=False)
-        self._send(event, channel, data)
-
-    def shown(self, message: Message) -> dict[str, Any]:
-        """As the bot is shown it, on the gateway and in answers: without what takes the message content intent."""
-        shapes, channel = self._discord.shapes, self._discord.world.channels[message.channel_id]
-        data = shapes.message(message, private=self.is_private(message, channel))
-        original = channel.messages.get((message.reference or {}).get("message_id", ""))
-        if data.get("referenced_message") and original is not None:
-            private = self.is_private(original, channel)
-            data["referenced_message"] = shapes.message(original, reply=False, private=private)
-        return data
-
-    def is_private(self, message: Message, channel: Channel) -> bool:
-        """Whether only the message content intent would show what is in it."""
-        bot = self._discord.world.bot
-        return channel.guild_id is not None and message.author is not bot and bot not in message.mentions
-
-    def _send(self, event: str, channel: Channel, data: dict[str, Any]) -> None:
-        world = self._discord.world
-        if channel.guild_id is not None and not world.may(world.bot, channel) & bits(["VIEW_CHANNEL"]):
-            return
-        intent = GUILD_MESSAGES if channel.guild_id else DIRECT_MESSAGES
-        self._discord.gateway.dispatch(event, data, guild_id=channel.guild_id, intent=intent)

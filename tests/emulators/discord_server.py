@@ -21,34 +21,29 @@ import contextlib
 import json
 import os
 import time
-import traceback
 from collections import ChainMap, Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from tests.emulators.discord_answers import Answers
-from tests.emulators.discord_bodies import Body, read_body, with_text_ids
-from tests.emulators.discord_calls import Call, Reply
 from tests.emulators.discord_cdn import Cdn
 from tests.emulators.discord_channels import Channels
 from tests.emulators.discord_commands import Commands
 from tests.emulators.discord_control import Control
-from tests.emulators.discord_errors import Refused, invalid
-from tests.emulators.discord_faults import Fault, Faults
+from tests.emulators.discord_door import BASE, Door, Handler, in_json
+from tests.emulators.discord_faults import Faults
 from tests.emulators.discord_gateway import GUILDS, Gateway
 from tests.emulators.discord_interactions import Interactions
-from tests.emulators.discord_limits import LIMITS, Limits, Throttled
+from tests.emulators.discord_limits import LIMITS, Limits
 from tests.emulators.discord_messages import Messages
-from tests.emulators.discord_openapi import ABSENT_ROUTES, judge
+from tests.emulators.discord_openapi import judge
 from tests.emulators.discord_people import People
 from tests.emulators.discord_permissions import bits
 from tests.emulators.discord_shapes import Shapes
 from tests.emulators.discord_state import Channel, World
 from tests.emulators.judging import Journal, read_journal, settings_from
-from tests.emulators.vendor_wire import page, reset
 
 SETTINGS: dict[str, Any] = {
     "token": "test-token",
@@ -69,9 +64,6 @@ SETTINGS: dict[str, Any] = {
     "resume_window_s": 120.0,
     "refuse_resumes": 0,  # so many; true for all
 }
-WITHOUT_TOKEN = {"/interactions", "/webhooks/{"}
-BASE = "/api/v10"
-Handler = Callable[[Call], Awaitable[Reply]]
 
 
 class Memory(Journal):
@@ -110,6 +102,7 @@ class Discord:
         self.answers = Answers(self)
         self.people = People(self)
         self.control = Control(self)
+        self.door = Door(self)
 
     def violation(self, why: str, body: Any = None) -> None:
         """Write down what no correct client would have sent."""
@@ -176,127 +169,13 @@ class Discord:
             }
         return routes
 
-    # One request
-
-    def _route(self, operation: str, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The way of a request: fault, key, rate limit, schema, route, schema, fault."""
-
-        async def serve(request: web.Request) -> web.StreamResponse:
-            self.counts[operation] += 1
-            fault = self.faults.take(request.method, request.path.removeprefix(BASE))
-            if fault is not None:
-                facts = {"operation": operation, "path": request.path, "when": fault.when}
-                self.journal.write("fault", fault=fault.fault, **facts)
-            pause_s = 0.0
-            if fault is not None and fault.when == "before" and fault.word == "hang" and fault.number is not None:
-                # The request has arrived, whole, before it waits: whoever gives up meanwhile cannot call it back.
-                pause_s, fault = fault.number, None
-            if fault is not None and fault.when != "after":
-                if (spoilt := await self._spoil(request, fault)) is not None:
-                    return spoilt
-                fault = None
-            response = await self._answer(request, operation, handler, pause_s=pause_s)
-            if fault is not None:
-                return await self._spoil(request, fault) or response
-            return response
-
-        return serve
-
-    async def _answer(
-        self, request: web.Request, operation: str, handler: Handler, *, pause_s: float
-    ) -> web.StreamResponse:
-        headers: dict[str, str] = {}
-        body = Body()
-        try:
-            path = operation.partition(" ")[2]
-            needs_token = not any(path.startswith(one) for one in WITHOUT_TOKEN)
-            if needs_token and request.headers.get("Authorization") != f"Bot {self.settings['token']}":
-                raise Refused(0)
-            place = next(iter(request.match_info.values()), "") if path.startswith(("/channels", "/guilds")) else ""
-            place = request.match_info.get("webhook_token", place)
-            headers = self.limits.check(operation, place, counted_globally=needs_token)
-            body = await read_body(request, self.cdn)
-            await asyncio.sleep(pause_s)
-            self._check_request(operation, body)
-            call = Call(operation=operation, path=dict(request.match_info), query=request.query, body=body)
-            status, answer = await handler(call)
-        except Throttled as error:
-            status, answer, headers = 429, error.body(), error.headers
-        except Refused as error:
-            body.discard()
-            status, answer = error.status, error.body()
-            facts = {"code": error.code, "status": status, "why": error.why or error.message}
-            self.journal.write("refused", operation=operation, path=request.path, **facts)
-        except ConnectionError:
-            # The client went away in the middle of its request; nothing was done.
-            body.discard()
-            self.journal.write("client-gone", operation=operation)
-            return reset(request)
-        except Exception as error:
-            # A bug of ours; whoever reads the journal should not have to guess.
-            traceback.print_exc()
-            self.journal.write("emulator-fault", operation=operation, status=500, why=[repr(error)], answer=None)
-            return self._json(500, {"message": "500: Internal Server Error", "code": 0})
-        return self._checked(operation, status, answer, headers)
-
-    def _check_request(self, operation: str, body: Body) -> None:
-        if not self.judge.knows(operation):
-            assert operation in ABSENT_ROUTES, operation
-            return
-        if errors := self.judge.request(operation, body.payload):
-            self.violation(f"{operation}: {'; '.join(errors[:5])}", body.payload)
-            where, _, why = errors[0].partition(": ")
-            raise invalid("" if where == "(body)" else where, why)
-        body.payload = with_text_ids(body.payload)
-
-    def _checked(self, operation: str, status: int, answer: Any, headers: dict[str, str]) -> web.Response:
-        if self.judge.knows(operation) and (errors := self.judge.answer(operation, status, answer)):
-            self.journal.write("emulator-fault", operation=operation, status=status, why=errors[:5], answer=answer)
-            status, answer = 500, {"message": "500: Internal Server Error", "code": 0}
-        headers = {"Via": "1.1 google", **headers}
-        if answer is None:
-            return web.Response(status=status, headers=headers)
-        # Exactly this content type, or discord.py hands the body on as a text.
-        text = json.dumps(answer).encode()
-        return web.Response(status=status, body=text, headers={**headers, "Content-Type": "application/json"})
-
-    async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
-        """What the fault does; `None` when the request is served all the same."""
-        match fault.word:
-            case "reset":
-                if fault.when == "mid-body":
-                    await request.content.read(fault.after_bytes)
-                return reset(request)
-            case "hang":
-                if fault.number is None:
-                    await asyncio.Event().wait()
-                await asyncio.sleep(fault.number or 0)
-                return None
-            case "429":
-                throttled = Throttled(fault.number or 1.0, "shared", {})
-                return self._json(429, throttled.body(), throttled.headers)
-            case "413":
-                return self._json(413, Refused(40005).body())
-            case "error":
-                refused = Refused(int(fault.number or 0))
-                return self._json(refused.status, refused.body())
-        status = int(fault.number or 500)
-        if status in {502, 504}:
-            return page(status, "cloudflare")
-        return self._json(status, {"message": f"{status}: from the emulator", "code": 0})
-
-    @staticmethod
-    def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
-        kind = {"Content-Type": "application/json", "Via": "1.1 google"}
-        return web.Response(status=status, body=json.dumps(body).encode(), headers={**kind, **(headers or {})})
-
     # The server
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=1 << 30)
         for operation, handler in self.routes().items():
             method, path = operation.split(" ")
-            app.router.add_route(method, BASE + path, self._route(operation, handler))
+            app.router.add_route(method, BASE + path, self.door.guard(operation, handler))
         for path in ("/gateway", "/gateway/"):
             app.router.add_get(path, self.gateway.connect)
         app.router.add_get("/cdn/{kind}/{place}/{id}/{name}", self.cdn.get)
@@ -331,7 +210,7 @@ class Discord:
 
     async def _nothing_here(self, request: web.Request) -> web.Response:
         self.violation(f"no such route: {request.method} {request.path}")
-        return self._json(404, {"message": "404: Not Found", "code": 0})
+        return in_json(404, {"message": "404: Not Found", "code": 0})
 
     async def serve(self, port: int, port_file: Path) -> None:
         """Listen on 127.0.0.1 until stdin ends; `port_file` appears, complete, once connections are taken."""

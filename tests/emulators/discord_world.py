@@ -11,23 +11,13 @@ Usable from any thread or process: it knows the URL, and no more.
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-File = tuple[str, bytes | os.PathLike[str]]
-"""A file somebody uploads: name, and bytes or where they are."""
-PAUSE_S = 0.02
+from tests.emulators.discord_wire import File, Impossible, Wire, as_file, as_option
 
-
-class Impossible(Exception):
-    """No person could do that in a Discord client; the message says why."""
+__all__ = ["Answer", "DiscordWorld", "File", "Guild", "Impossible"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,25 +66,8 @@ class Answer:
         return self.world.until(look, timeout_s, about=f"@original of {self.kind}")
 
 
-class DiscordWorld:
+class DiscordWorld(Wire):
     """Everything a test asks of the emulated Discord. People, guilds, channels and messages are ids, in text."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._since = 0
-        facts = self._ask("world")
-        self.bot: str = facts["bot"]
-        self.application: str = facts["application"]
-        self.owner: str = facts["owner"]
-        self.token: str = facts["token"]
-
-    @property
-    def api_url(self) -> str:
-        return f"{self.url}/api/v10"
-
-    @property
-    def gateway_url(self) -> str:
-        return f"{self.url.replace('http', 'ws', 1)}/gateway"
 
     # The world
 
@@ -200,7 +173,7 @@ class DiscordWorld:
         forward: tuple[str, str] | None = None,
     ) -> dict[str, Any]:
         """A person's message; `ping`: a reply notifies whom it answers; `forward`: (channel, message) passed on."""
-        wish = {"content": content, "files": [_file(one) for one in files], "reply_to": reply_to, "ping": ping}
+        wish = {"content": content, "files": [as_file(one) for one in files], "reply_to": reply_to, "ping": ping}
         message: dict[str, Any] = self.do(
             "say", person=person, channel=channel, embeds=list(embeds), forward=forward, **wish
         )
@@ -231,11 +204,10 @@ class DiscordWorld:
         """Make a message older than it is (edits of old ones have a quota: 30046)."""
         self.do("age_message", channel=channel, message=message, seconds=seconds)
 
-    def download(self, file: dict[str, Any]) -> bytes:
-        """The bytes of an attachment."""
-        with _OPENER.open(file["url"], timeout=20) as answer:
-            content: bytes = answer.read()
-            return content
+    def commands(self, guild: Guild | None = None) -> list[dict[str, Any]]:
+        """What is synced, globally or in a guild."""
+        commands: list[dict[str, Any]] = self.do("commands", guild=guild and guild.id)
+        return commands
 
     # Interactions. Each returns when the first answer came, or after the three seconds Discord waits.
 
@@ -269,121 +241,12 @@ class DiscordWorld:
 
     def submit(self, answer: Answer, fields: dict[str, Any] | None = None) -> Answer:
         """The form an answer showed, with these fields by label or custom id; what is left out keeps what it showed."""
-        filled = {name: _value(value) for name, value in (fields or {}).items()}
+        filled = {name: as_option(value) for name, value in (fields or {}).items()}
         return self._answer(self.do("submit", person=answer.person, interaction=answer.interaction, fields=filled))
 
     def _answer(self, facts: dict[str, Any]) -> Answer:
         return Answer(world=self, **facts)
 
-    # Trouble
-
-    def fault(
-        self, route: str, fault: str, *, when: str = "before", times: int = 1, skip: int = 0, after_bytes: int = 1000
-    ) -> None:
-        """The next `times` requests of a route suffer it; words and patterns: `discord_faults`."""
-        self.do("fault", route=route, fault=fault, when=when, times=times, skip=skip, after_bytes=after_bytes)
-
-    def no_faults(self) -> int:
-        """Forget the faults that are left; how many there were."""
-        left: int = self.do("no_faults")
-        return left
-
-    def knobs(self, **knobs: Any) -> dict[str, Any]:
-        """Change settings of `discord_server.SETTINGS`; `None` puts one back."""
-        changed: dict[str, Any] = self._ask("knobs", knobs)
-        return changed
-
-    def drop_gateway(self, close_code: int | None = None, *, forget: bool = False) -> int:
-        """End the bot's connections, without a close frame or with one; `forget`: they cannot be resumed."""
-        dropped: int = self.do("drop_gateway", close_code=close_code, forget=forget)
-        return dropped
-
-    def reconnect_gateway(self) -> int:
-        """Ask the bot to reconnect (opcode 7)."""
-        told: int = self.do("reconnect_gateway")
-        return told
-
-    def invalidate_gateway(self, *, resumable: bool = False) -> int:
-        """Tell the bot its session is invalid (opcode 9)."""
-        told: int = self.do("invalidate_gateway", resumable=resumable)
-        return told
-
-    def sessions(self) -> list[dict[str, Any]]:
-        """The gateway sessions of the bot: id, shard, intents, connected."""
-        sessions: list[dict[str, Any]] = self.do("sessions")
-        return sessions
-
-    def commands(self, guild: Guild | None = None) -> list[dict[str, Any]]:
-        """What is synced, globally or in a guild."""
-        commands: list[dict[str, Any]] = self.do("commands", guild=guild and guild.id)
-        return commands
-
-    # The journal
-
-    def journal(self, *events: str) -> list[dict[str, Any]]:
-        """What was written down since `mark`, in order; all events when none are named."""
-        entries = self._ask(f"log?since={self._since}")
-        return [entry for entry in entries if not events or entry["event"] in events]
-
-    def mark(self) -> None:
-        """From now on this object's journal begins here."""
-        self._since += len(self.journal())
-
-    def violations(self) -> list[str]:
-        """What the bot did that no correct client does, and what the emulator itself did wrong; empty after a good test."""
-        return [f"{entry['event']}: {entry['why']}" for entry in self.journal("violation", "emulator-fault")]
-
-    def posted(self, file_name: str | None = None) -> list[dict[str, Any]]:
-        """The bot's messages that were ever created, deleted ones included; with a file of this name, when one is given."""
-        created = [entry for entry in self.journal("message-created") if entry["bot"]]
-        return [entry for entry in created if file_name is None or file_name in entry["files"]]
-
-    def counts(self) -> dict[str, int]:
-        """Requests per operation."""
-        counts: dict[str, int] = self._ask("counts")
-        return counts
-
-    def until(self, look: Callable[[], Any], timeout_s: float = 10.0, *, about: str = "it") -> Any:
-        """The first true thing `look` finds."""
-        deadline = time.monotonic() + timeout_s
-        while not (found := look()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{about} did not happen within {timeout_s} s; lately: {self.journal()[-5:]}")
-            time.sleep(PAUSE_S)
-        return found
-
-    # The wire
-
-    def do(self, op: str, **facts: Any) -> Any:
-        """One op of `discord_control`."""
-        return self._ask("do", {"op": op, **facts})
-
-    def _ask(self, what: str, body: dict[str, Any] | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with _OPENER.open(f"{self.url}/_emulator/{what}", data, timeout=60) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            if error.code != 409:
-                raise
-            raise Impossible(json.load(error)["error"]) from None
-
-
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _file(file: File) -> dict[str, Any]:
-    name, content = file
-    if isinstance(content, bytes):
-        return {"name": name, "base64": base64.b64encode(content).decode()}
-    return {"name": name, "path": os.fspath(content)}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return _file(value)
-    return [_value(one) for one in value] if isinstance(value, list) else value
-
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: _value(value) for name, value in options.items() if value is not None}
+    return {name: as_option(value) for name, value in options.items() if value is not None}

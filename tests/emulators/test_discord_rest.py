@@ -160,9 +160,10 @@ def test_other_faults_on_demand(world, bot, guild):
     world.fault(route, "hang:0.2", skip=1)
     world.fault("**", "413")
     world.fault(route, "error:50013")
+    large = ("clip.mp4", bytes(2 << 20), "video/mp4")
     world.fault(route, "429:1.5")
 
-    assert code(bot.send(guild.channel(), content="x")) == (413, 40005)
+    assert code(bot.send(guild.channel(), {"content": "x"}, large)) == (413, 40005)
     with pytest.raises(httpx.ReadTimeout):
         bot.http.post(f"/channels/{guild.channel()}/messages", json={"content": "late", **QUIET}, timeout=0.05)
     assert code(bot.send(guild.channel(), content="x")) == (403, 50013)

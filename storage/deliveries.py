@@ -63,7 +63,11 @@ class Deliveries:
     async def stale_cards(self, platforms: Collection[str], *, limit: int = 1000) -> list[Job]:
         """Of the newest ended jobs on these platforms, those whose card does not show how they ended."""
         behind = sa.or_(_cards.c.version.is_(None), _cards.c.version < _jobs.c.version)
-        ended = sa.and_(_jobs.c.state.in_([state.value for state in FINAL]), _jobs.c.platform.in_(platforms))
+        ended = sa.and_(
+            _jobs.c.state.in_([state.value for state in FINAL]),
+            _jobs.c.platform.in_(platforms),
+            _jobs.c.erased_at.is_(None),
+        )
         newest = sa.select(_jobs.c.seq).where(ended).order_by(_jobs.c.seq.desc()).limit(limit)
         async with self._database.look() as connection:
             rows = await connection.execute(

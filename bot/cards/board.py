@@ -36,6 +36,8 @@ LOOK_EVERY_S = 5.0
 """How soon a card that must be drawn before the others is noticed."""
 RETRIES_S = (2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 """Pauses before a card that could not be shown is tried again; then the next change, or the next start, draws it."""
+CLOSING_REST_S = 0.2
+"""The same, at most, while the process ends."""
 URGENT = FINAL | {State.QUOTED}
 """States a card shows at once, however lately it was drawn: they are what a person waits for."""
 
@@ -61,7 +63,7 @@ class CardBoard:
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
-        if job.held_back or job.requester.platform not in self._shown_on:
+        if job.held_back or job.erased_at is not None or job.requester.platform not in self._shown_on:
             # Cards of jobs that came with a restored database are the original's: they are not touched.
             return
         self._latest[job.id] = job
@@ -110,7 +112,7 @@ class CardBoard:
                 except Exception as error:
                     # The job goes on without its card.
                     log.warning("card.not_shown", job_id=job_id, tries=failures + 1, exc_info=not failures)
-                    if failures >= len(RETRIES_S) or self._closing:
+                    if failures >= len(RETRIES_S):
                         return
                     self._latest.setdefault(job_id, job)
                     asked_s = getattr(error, "retry_after_s", None) or 0.0
@@ -134,7 +136,11 @@ class CardBoard:
         """Pause, unless something that a person waits for comes in between."""
         stirred = self._stirred[job_id]
         stirred.clear()
-        if seconds <= 0 or self._closing:
+        if self._closing:
+            # The process ends: what can still be shown is shown soon, or by the next start.
+            await asyncio.sleep(min(seconds, CLOSING_REST_S))
+            return
+        if seconds <= 0:
             return
         pausing = asyncio.ensure_future(self._desk.clock.sleep(seconds))
         stirring = asyncio.ensure_future(stirred.wait())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.crash.discord_room import as_judged
 from tests.crash.stories import Story
 from tests.emulators.judging import read_journal
 
@@ -115,6 +116,8 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
         logs = {name: list(read_journal(folder / f"{name}.log")) for name in providers}
         if story.vendor is not None:
             _name_the_attempts(logs[story.vendor], submissions)
+        cards = {row["job_id"]: row for row in rows("SELECT * FROM cards")}
+        chat_log = list(read_journal(folder / f"{CHAT}.log"))
         evidence = Evidence(
             story=story,
             folder=folder,
@@ -124,11 +127,11 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
             ledger=rows("SELECT * FROM ledger ORDER BY id"),
             sums={(r["scope"], r["period"]): (r["micro_usd"], r["jobs"]) for r in rows("SELECT * FROM ledger_sums")},
             wishes=rows("SELECT * FROM wishes ORDER BY id"),
-            cards={row["job_id"]: row for row in rows("SELECT * FROM cards")},
+            cards=cards,
             history=dict(history),
             renders=[render for name in providers for render in _renders(name, logs[name])],
             provider_log=[entry for name in providers for entry in logs[name]],
-            chat_log=list(read_journal(folder / f"{CHAT}.log")),
+            chat_log=list(as_judged(chat_log, cards)) if story.chat == "discord" else chat_log,
             acks=list(read_journal(folder / ACKS)),
             references=rows("SELECT * FROM job_assets"),
         )

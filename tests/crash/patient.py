@@ -24,18 +24,21 @@ from typing import Any, Self
 
 import structlog
 
+from adapters.chat.discord import delivery
+from adapters.chat.discord.courier import DiscordCourier
 from adapters.engine import embedded
 from adapters.http import fresh
 from bot.app import App, Parts, open_app
+from bot.cards import board
 from bot.jobs.model import Job
 from bot.money.amount import Money
-from bot.ports import Capacity
+from bot.ports import Capacity, Courier
 from bot.settings import Settings, load_settings
 from bot.tracker import breaker
 from bot.tracker.schedule import Times
 from storage import capacity, submissions
 from storage.media_store import ObjectMediaStore
-from tests.crash import mutations
+from tests.crash import discord_room, mutations
 from tests.crash.evidence import DATABASE, UNCONFIRMED_OCCUPIES_S
 from tests.crash.people import PLATFORM, WORKSPACE, People, describe
 from tests.crash.stories import Story
@@ -121,6 +124,9 @@ def hurry() -> None:
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
     fresh.ANSWER_S = ANSWER_WITHIN_S
+    delivery.LOOK_AGAIN_S = 0.02
+    DiscordCourier.edit_every_s = 0.02
+    board.RETRIES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 2.0)
     capacity.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
 
 
@@ -151,7 +157,7 @@ def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settin
     overrides |= {
         "limits.user_daily_jobs": str(story.user_daily_jobs),
         "data_dir": str(folder / "data"),
-        "allowed_workspaces": f"{PLATFORM}:{WORKSPACE}",
+        "allowed_workspaces": f"{PLATFORM}:{WORKSPACE},discord:{discord_room.GUILD}",
     }
     if story.vendor is not None:
         home = base_url(story.vendor, f"http://127.0.0.1:{ports[story.vendor]}")
@@ -174,11 +180,17 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
         name: provider(run.ports[name], name=name, capacity=room, timeout_s=ANSWER_WITHIN_S)
         for name in ("judge", "backup")
     }
-    chat: JudgeCourier = courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
+    chats: dict[str, Courier] = {
+        PLATFORM: courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
+    }
+    workshop = FakeWorkshop()
+    if story.chat == "discord":
+        scratch = Path(run.folder) / "data" / "scratch"
+        chats = {"discord": discord_room.courier(run.ports["chat"], store, workshop, scratch)}
     return Parts(
         providers=dict(clients),
-        couriers={PLATFORM: chat},
-        workshop=FakeWorkshop(),
+        couriers=chats,
+        workshop=workshop,
         fetchers={"judge": JudgeFetcher(run.ports)},
         times=times_for(story),
         watch=watcher,
@@ -189,7 +201,7 @@ async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     """Run the engine until nothing is left to do, or until patience is at its end."""
     folder = Path(run.folder)
     async with open_app(settings_for(folder, story, run.ports), parts_for(run, story, watcher)) as app:
-        people = People(app, story, folder)
+        people = People(app, story, folder, run.ports["chat"])
         settled, resting = True, False
         while settled and not resting:
             async with app.run_engine("run"):

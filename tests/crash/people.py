@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bot.jobs.model import (
     WishKind,
 )
 from bot.jobs.states import State
+from tests.crash import discord_room
 from tests.crash.evidence import ACKS
 from tests.crash.stories import Ask, Deed, Story
 from tests.emulators.judge_chat import PICTURE_MAGIC
@@ -35,8 +37,9 @@ LOOK_EVERY_S = 0.01
 class People:
     """Everybody in a story. What they were told is on the disk before anything else happens."""
 
-    def __init__(self, app: App, story: Story, folder: Path) -> None:
+    def __init__(self, app: App, story: Story, folder: Path, chat_port: int = 0) -> None:
         self._app = app
+        self._chat_port = chat_port
         self._story = story
         self._folder = folder
         self._done = {entry["deed"] for entry in read_journal(folder / ACKS) if "deed" in entry}
@@ -58,7 +61,7 @@ class People:
     async def _accept(self, ask: Ask) -> tuple[Job, bool]:
         front_desk = self._app.service.front_desk
         model = front_desk.model(self._story.vendor or "judge", None)
-        image = InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
+        image = self._picture(ask)
         assets: tuple[tuple[str, Asset], ...] = ()
         if not ask.attached:
             picture = self._folder / f"picture-{ask.key}"
@@ -66,7 +69,7 @@ class People:
             taken = await self._app.service.take_picture(picture, model, filename="picture.png")
             image, assets = taken.ref, taken.assets
         request = JobRequest(
-            requester=Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place),
+            requester=self._requester(ask),
             request_key=f"judge:m:{ask.key}",
             prompt=ask.prompt,
             provider=model.provider,
@@ -75,6 +78,23 @@ class People:
             settings=RenderSettings(duration_s=ask.duration_s, resolution=ask.resolution),
         )
         return await front_desk.accept(request, assets)
+
+    def _requester(self, ask: Ask) -> Requester:
+        if self._story.chat == "discord":
+            return discord_room.requester(ask)
+        return Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place)
+
+    def _picture(self, ask: Ask) -> InputRef:
+        """What the chat holds for the request; the same each time it is asked."""
+        if self._story.chat != "discord":
+            return InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
+        kept = self._folder / f"picture-{ask.key}.json"
+        if not kept.exists():
+            ref = discord_room.picture(ask, self._chat_port)
+            kept.with_suffix(".new").write_text(json.dumps([ref.locator, ref.filename]))
+            kept.with_suffix(".new").rename(kept)
+        locator, filename = json.loads(kept.read_text())
+        return InputRef(source="discord", locator=locator, filename=filename)
 
     async def do(self, deed: Deed) -> None:
         """Wait for the right moment and press the button once; a moment that cannot come any more is let go."""
@@ -103,10 +123,10 @@ class People:
         """Returns the job that was made, if one was."""
         actions = self._app.service.actions
         ask = next(ask for ask in self._story.asks if ask.key == deed.key)
-        presser = Presser(person=f"{PLATFORM}:{WORKSPACE}:{ask.user}")
+        presser = Presser(person=self._requester(ask).person)
         match deed.do:
             case "again" | "extend" | "loop" | "frame":
-                here = Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place)
+                here = self._requester(ask)
                 key = f"judge:press:{deed.key}:{deed.do}"
                 made, _ = await self._app.service.lineage.descend(
                     await self.job(job_id), Relation(deed.do), here, presser, request_key=key

@@ -50,6 +50,12 @@ class Story:
     render_within_s: float = 3600.0
     vendor: str | None = None
     """The paid service that is emulated in the judges' place: `wavespeed` or `eachlabs`."""
+    chat: str = "judge"
+    """The chat everybody is in: the judge's own, or `discord`, emulated, with the product's own courier."""
+    misfortunes: tuple[tuple[str, str, str, int], ...] = ()
+    """What befalls an emulated chat: route, fault, `before` or `after` it was applied, how often."""
+    losses: tuple[str, ...] = ()
+    """What is taken from the bot there: permissions, or `dms` for direct messages to the asker."""
     quiet_s: float = 0.0
     """How long a patient goes on watching after all has ended, but not as `ends` says: late evidence takes a while."""
     ends: dict[str, str] = field(default_factory=dict)
@@ -65,7 +71,8 @@ class Story:
         plain: dict[str, Any] = json.loads(text)
         asks = tuple(Ask(**ask) for ask in plain.pop("asks"))
         deeds = tuple(Deed(**deed) for deed in plain.pop("deeds"))
-        return cls(asks=asks, deeds=deeds, **plain)
+        misfortunes = tuple(tuple(each) for each in plain.pop("misfortunes"))
+        return cls(asks=asks, deeds=deeds, misfortunes=misfortunes, losses=tuple(plain.pop("losses")), **plain)
 
 
 def _one(
@@ -166,6 +173,32 @@ def _of_vendor(vendor: str) -> tuple[Story, ...]:
         ),
     )  # fmt: skip
 
+
+_POSTS = "POST /channels/*/messages"
+_EDITS = "PATCH /channels/*/messages/*"
+
+
+def _on_discord(
+    name: str, end: str, *misfortunes: tuple[str, str, str, int], deeds: tuple[Deed, ...] = (), **more: Any
+) -> Story:
+    return _one(f"discord: {name}", end, deeds=deeds, chat="discord", misfortunes=misfortunes, **more)
+
+
+DISCORD_STORIES = (
+    _on_discord("plain", "delivered"),
+    _on_discord("reset after the card and the clip were posted", "delivered", (_POSTS, "reset", "after", 2)),
+    _on_discord("reset before anything was posted", "delivered", (_POSTS, "reset", "before", 2)),
+    _on_discord("cut in the middle of the upload", "delivered", (_POSTS, "reset", "mid-body", 2)),
+    _on_discord("502 after the clip was posted", "delivered", (_POSTS, "status:502", "after", 2)),
+    _on_discord("a burst of 500s", "delivered", (_POSTS, "status:500", "before", 3), (_EDITS, "status:500", "before", 2)),
+    _on_discord("throttled", "delivered", (_POSTS, "429:0.05", "before", 2)),
+    _on_discord("too large as it is, and again", "delivered", (_POSTS, "413", "before", 1)),
+    _on_discord("no permission: by direct message", "delivered", losses=("SEND_MESSAGES",)),
+    _on_discord("no permission, direct messages closed", "undelivered", losses=("SEND_MESSAGES", "dms")),
+    _on_discord("history is not to be read", "delivered", (_POSTS, "reset", "after", 2), losses=("READ_MESSAGE_HISTORY",)),
+    _on_discord("sent again", "delivered", deeds=(Deed(do="resend", at="delivered"),)),
+    _on_discord("deleted in the end", "delivered", deeds=(Deed(do="delete", at="delivered"),)),
+)  # fmt: skip
 
 VENDOR_STORIES = tuple(story for vendor in VENDORS for story in _of_vendor(vendor))
 

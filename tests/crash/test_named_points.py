@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.plan import all_kills, record, unclaimed_kills
 from tests.crash.stage import Zygote, kill_and_restart
-from tests.crash.stories import STORIES, VENDOR_STORIES, VENDORS, Story
+from tests.crash.stories import DISCORD_STORIES, STORIES, VENDOR_STORIES, VENDORS, Story
 
 pytestmark = pytest.mark.crash
 
@@ -55,6 +55,32 @@ def test_an_order_at_a_paid_service_survives_a_kill(zygote: Zygote, tmp_path: Pa
     }
 
     assert broken == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "story"), list(enumerate(DISCORD_STORIES)), ids=lambda each: getattr(each, "name", "")
+)
+def test_a_clip_reaches_discord_once_whenever_it_is_killed(
+    zygote: Zygote, tmp_path: Path, part: int, story: Story
+) -> None:
+    """With the product's own courier, over a real socket; what the emulated Discord shows is what counts.
+
+    Each story at a third of the points around the chat, another third in the next; `make crash` takes all points.
+    """
+    kills = [kill for kill in all_kills(record(zygote, tmp_path / "recording", story)) if _is_about_chat(kill.point)]
+    assert kills
+
+    broken = {
+        kill: findings
+        for kill in kills[part % 3 :: 3]
+        if (findings := kill_and_restart(zygote, tmp_path / "stage", story, kill))
+    }
+
+    assert broken == {}
+
+
+def _is_about_chat(point: str) -> bool:
+    return any(word in point for word in ("courier", "checkpoint", "card", "delivering", "erase"))
 
 
 @pytest.mark.parametrize("story", [*STORIES[1:], *IN_TURNS], ids=lambda story: story.name)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 # Imported before the first fork, so that no child has to.
 from tests.crash import patient
-from tests.emulators import eachlabs, judge_chat, judge_provider, wavespeed
+from tests.emulators import discord_openapi, discord_server, eachlabs, judge_chat, judge_provider, wavespeed
 from tests.emulators.nursery import serve
+
+discord_openapi.judge()
 
 JUDGES = {
     "judge_provider": judge_provider.main,
     "judge_chat": judge_chat.main,
+    "discord_server": discord_server.main,
     "wavespeed": wavespeed.main,
     "eachlabs": eachlabs.main,
 }

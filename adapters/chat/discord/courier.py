@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +61,8 @@ class DiscordCourier:
         self._media = media
         self._clock = clock
         self._scratch = scratch
-        self._deliverer = Deliverer(rest, self.answers, Surveyor(rest, clock), media, workshop, clock, scratch, links)
+        self._surveyor = Surveyor(rest, clock)
+        self._deliverer = Deliverer(rest, self.answers, self._surveyor, media, workshop, clock, scratch, links)
         self._drawn: OrderedDict[str, str] = OrderedDict()
         """What the cards drawn last look like: the same is not sent twice."""
 
@@ -136,16 +137,29 @@ class DiscordCourier:
         return None
 
     async def _post(self, card: JobCard, anchor: Anchor, payload: dict[str, Any], nonce: str) -> MessageRef | None:
+        """Post it where the answer belongs, else to the asker directly; `None` where neither can be."""
         body = payload | {"nonce": nonce, "enforce_nonce": True}
-        if anchor.message is not None:
-            body["message_reference"] = {"message_id": anchor.message, "fail_if_not_exists": False}
+        reply = {"message_reference": {"message_id": anchor.message, "fail_if_not_exists": False}}
         try:
-            posted = await self.rest.ask("POST", f"/channels/{anchor.channel}/messages", json=body)
+            posted = await self._posted(anchor.channel, body | (reply if anchor.message is not None else {}))
         except RestError as error:
-            # No permission, no channel: the clip will look for a place of its own.
             log.info("card.no_place", job_id=card.job_id, why=str(error))
-            return None
-        return MessageRef(platform=PLATFORM, reference=f"{posted['channel_id']}:{posted['id']}")
+            if anchor.guild is None:
+                return None
+            try:
+                posted = await self._posted(await self._surveyor.direct(card.requester.user), body)
+            except RestError as closed:
+                log.info("card.no_place_at_all", job_id=card.job_id, why=str(closed))
+                return None
+        at = MessageRef(platform=PLATFORM, reference=f"{posted['channel_id']}:{posted['id']}")
+        if _texts(posted.get("components", ())) != _texts(payload["components"]):
+            # The same nonce again is the first message again, which shows what was true then.
+            return await self._edit(card, anchor, payload, at)
+        return at
+
+    async def _posted(self, channel: str, body: dict[str, Any]) -> dict[str, Any]:
+        posted: dict[str, Any] = await self.rest.ask("POST", f"/channels/{channel}/messages", json=body)
+        return posted
 
     async def _edit(self, card: JobCard, anchor: Anchor, payload: dict[str, Any], at: MessageRef) -> MessageRef | None:
         try:
@@ -192,6 +206,16 @@ class DiscordCourier:
         self._drawn.move_to_end(reference)
         if len(self._drawn) > REMEMBERED:
             self._drawn.popitem(last=False)
+
+
+def _texts(components: Iterable[dict[str, Any]]) -> list[str]:
+    """What a message says, without how it is laid out."""
+    found: list[str] = []
+    for component in components:
+        if "content" in component:
+            found.append(" ".join(str(component["content"]).split()))
+        found += _texts(component.get("components") or ())
+    return found
 
 
 def _tail(job_id: str) -> str:

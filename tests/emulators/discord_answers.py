@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KINDS = {4: "message", 5: "deferred", 6: "deferred-update", 7: "update", 8: "choices", 9: "modal"}
 MAX_FOLLOWUPS_OF_TOKEN_ONLY = 5
-_VALUE = {3: str, 4: int, 10: (int, float)}
+_VALUE: dict[int, Any] = {3: str, 4: int, 10: (int, float)}
 
 
 class Answers:

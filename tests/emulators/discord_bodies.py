@@ -91,13 +91,17 @@ def _parsed(text: bytes) -> Any:
         raise invalid("", "the body is not JSON") from error
 
 
+NUMBERS = frozenset({"nonce", "default_member_permissions", "min_value", "max_value"})
+"""Fields that may be as large as an id, and are numbers."""
+
+
 def with_text_ids(value: Any, name: str = "") -> Any:
-    """Ids in text, as we keep them; the API takes numbers too. Nothing else in a body is as large, but for nonces."""
+    """Ids in text, as we keep them; the API takes numbers too. Few other fields are as large."""
     if isinstance(value, dict):
         return {key: with_text_ids(one, key) for key, one in value.items()}
     if isinstance(value, list):
         return [with_text_ids(one, name) for one in value]
-    large = isinstance(value, int) and value > SMALLEST_ID and name not in {"nonce", "default_member_permissions"}
+    large = isinstance(value, int) and value > SMALLEST_ID and name not in NUMBERS
     return str(value) if large else value
 
 

@@ -96,8 +96,10 @@ class Control(WorldControl):
         values: list[str] | None = None,
     ) -> Any:
         place, found = self._message(channel, message)
-        facts = {"custom_id": custom_id, "label": label, "values": values}
-        return self._answer(await self._people.press(self._person(person), place, found, **facts))
+        who = self._person(person)
+        return self._answer(
+            await self._people.press(who, place, found, custom_id=custom_id, label=label, values=values)
+        )
 
     async def do_submit(self, person: str, interaction: str, fields: dict[str, Any]) -> Any:
         shown = self._discord.interactions.by_id[interaction]

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators import discord_permissions as permissions
 from tests.emulators.discord_interactions import Impossible
-from tests.emulators.discord_state import PRIVATE_THREAD, TEXT, Channel, Guild, Member, Message, Person, Role
+from tests.emulators.discord_state import (
+    FORUM,
+    MEDIA,
+    PRIVATE_THREAD,
+    PUBLIC_THREAD,
+    TEXT,
+    Channel,
+    Guild,
+    Member,
+    Message,
+    Person,
+    Role,
+)
 
 if TYPE_CHECKING:
     from tests.emulators.discord_server import Discord
@@ -196,6 +208,27 @@ class WorldControl:
     async def do_thread(self, person: str, channel: str, message: str, name: str) -> Any:
         _, found = self._message(channel, message)
         thread = self._discord.channels.make_thread(found, self._person(person), name)
+        return self._discord.shapes.channel(thread)
+
+    async def do_forum_post(
+        self, person: str, forum: str, name: str, content: str = "", files: list[dict[str, Any]] | None = None
+    ) -> Any:
+        parent, author = self._world.channels[forum], self._person(person)
+        if parent.type not in {FORUM, MEDIA}:
+            raise Impossible("posts are made in forums")
+        thread = Channel(
+            id=self._world.new_id(),
+            type=PUBLIC_THREAD,
+            name=name,
+            guild_id=parent.guild_id,
+            parent_id=parent.id,
+            owner_id=person,
+            joined={person},
+        )
+        self._world.channels[thread.id] = thread
+        self._discord.announce_channel("THREAD_CREATE", thread)
+        nothing: dict[str, Any] = {"reply_to": None, "ping": False, "embeds": [], "forward": None}
+        self._people.say(author, thread, content, files=files or [], own_id=thread.id, **nothing)
         return self._discord.shapes.channel(thread)
 
     async def do_private_thread(self, person: str, channel: str, name: str, bot: bool) -> Any:

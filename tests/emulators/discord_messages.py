@@ -10,7 +10,7 @@ from tests.emulators.discord_bodies import Body, without_nulls
 from tests.emulators.discord_errors import Refused, invalid
 from tests.emulators.discord_news import News
 from tests.emulators.discord_permissions import bits
-from tests.emulators.discord_rules import check_message, check_uploads, pings, walk
+from tests.emulators.discord_rules import check_message, check_uploads, pings, unseen, walk
 from tests.emulators.discord_state import DM, EPHEMERAL, LOADING, V2, Attachment, Channel, Message, Person
 
 if TYPE_CHECKING:
@@ -136,7 +136,6 @@ class Messages(News):
         self._moderate(content, payload, author)
         reference = payload.get("message_reference")
         message = Message(
-            id=self._discord.world.new_id(),
             channel_id=channel.id,
             author=author,
             content=content,
@@ -146,7 +145,8 @@ class Messages(News):
             flags=flags,
             nonce=payload.get("nonce"),
             reference=reference and self._reference(channel, reference),
-            **{"type": 19 if reference and not reference.get("type") else 0} | facts,
+            **{"id": self._discord.world.new_id(), "type": 19 if reference and not reference.get("type") else 0}
+            | facts,
         )
         self._mention(message, channel, payload)
         channel.messages[message.id] = message
@@ -280,6 +280,9 @@ class Messages(News):
             self._discord.announce_channel("THREAD_UPDATE", channel)
 
     def _write(self, event: str, message: Message, *, by: str, **facts: Any) -> None:
+        names = {one.filename for one in message.attachments}
+        if message.author.bot and (why := unseen(message.flags, names, message.components)) is not None:
+            self._discord.violation(f"{event}: {why}", message.components)
         self._discord.journal.write(
             event,
             message=message.id,

@@ -39,7 +39,6 @@ LOOSER: dict[str, str] = {
 """Schemas that are stricter than the API, and loosened in `_loosen`."""
 
 ABSENT_ROUTES: dict[str, str] = {
-    "GET /gateway": "its answer has one field, `url`; the document has it, clients do not use it",
     "POST /attachments/refresh-urls": "undocumented by Discord, works for bots; answered and not judged",
 }
 """Routes the document does not describe."""

@@ -12,7 +12,7 @@ from tests.emulators.discord_forms import BUTTON, chosen, component_of, entities
 from tests.emulators.discord_interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Impossible, Interaction
 from tests.emulators.discord_options import fill
 from tests.emulators.discord_permissions import bits
-from tests.emulators.discord_state import DM, Attachment, Channel, Message, Person
+from tests.emulators.discord_state import DM, FORUM, MEDIA, Attachment, Channel, Message, Person
 
 if TYPE_CHECKING:
     from tests.emulators.discord_server import Discord
@@ -38,15 +38,18 @@ class People:
         ping: bool,
         embeds: list[dict[str, Any]],
         forward: Message | None,
+        own_id: str | None = None,
     ) -> Message:
         """A message of a person's, as anybody may post it."""
         needed = "SEND_MESSAGES_IN_THREADS" if channel.is_thread else "SEND_MESSAGES"
         if not self._world.may(person, channel) & bits([needed]):
             raise Impossible(f"{person.name} may not write there")
+        if channel.type in {4, 14, FORUM, MEDIA}:
+            raise Impossible("only posts are written there")
         if channel.locked:
             raise Impossible("the thread is locked")
         payload: dict[str, Any] = {"content": content, "embeds": embeds, "replied": ping}
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = {"id": own_id} if own_id else {}
         if reply_to is not None:
             payload["message_reference"] = {"message_id": reply_to, "type": 0}
         if forward is not None:

@@ -161,7 +161,7 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
         async def placed(pressed: discord.Interaction[Any]) -> None:
             await pressed.response.send_message(f"in {[one.name for one in where.values]}", ephemeral=True)
 
-        where.callback = placed  # type: ignore[method-assign]
+        where.callback = placed  # type: ignore[method-assign,assignment]
         await interaction.response.send_message("which?", view=view.add_item(select).add_item(where))
 
     @tree.command(description="How much is left")

@@ -119,6 +119,15 @@ def check_uploads(body: Body, limit: int) -> None:
             raise invalid("attachments", f"no file was uploaded for the attachment {number}")
 
 
+def unseen(flags: int, names: set[str], components: list[dict[str, Any]]) -> str | None:
+    """Why some files of a message would be seen by nobody: in Components V2 only what a component names is shown."""
+    shown = {url.removeprefix("attachment://") for url in media_urls(components)}
+    # A link of the CDN's in a component shows a file that was there before.
+    shown |= {url.partition("?")[0].rpartition("/")[2] for url in shown}
+    left = sorted(names - shown)
+    return f"no component shows the attachments {left}" if flags & V2 and left else None
+
+
 def pings(payload: dict[str, Any]) -> str | None:
     """Why a message of the bot's could ping somebody it did not name; `None` when it cannot."""
     allowed = payload.get("allowed_mentions")

@@ -247,7 +247,7 @@ class Shapes:
 
     def _find(self, reference: dict[str, Any]) -> Message | None:
         channel = self._world.channels.get(reference["channel_id"])
-        return channel and channel.messages.get(reference["message_id"])
+        return None if channel is None else channel.messages.get(reference["message_id"])
 
     def embed(self, embed: dict[str, Any]) -> dict[str, Any]:
         return {"type": "rich"} | {name: value for name, value in embed.items() if value is not None}

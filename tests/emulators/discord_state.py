@@ -200,4 +200,4 @@ class World:
     def upload_limit(self, channel: Channel, settings: Any) -> int:
         """The largest file the bot may send there with its own token, in bytes."""
         tier = self.guilds[channel.guild_id].premium_tier if channel.guild_id else 0
-        return {2: 50 << 20, 3: 100 << 20}.get(tier, settings["upload_limit"])
+        return {2: 50 << 20, 3: 100 << 20}.get(tier, int(settings["upload_limit"]))

@@ -63,7 +63,8 @@ class Answer:
             message = self.now().message
             return message if message is not None and wanted(message) else None
 
-        return self.world.until(look, timeout_s, about=f"@original of {self.kind}")
+        message: dict[str, Any] = self.world.until(look, timeout_s, about=f"@original of {self.kind}")
+        return message
 
 
 class DiscordWorld(Wire):
@@ -148,6 +149,12 @@ class DiscordWorld(Wire):
     def thread(self, person: str, channel: str, message: str, name: str = "a thread") -> str:
         """A thread that a person starts on a message."""
         thread: str = self.do("thread", person=person, channel=channel, message=message, name=name)["id"]
+        return thread
+
+    def forum_post(self, person: str, forum: str, content: str = "", *, name: str = "a post", **facts: Any) -> str:
+        """A post in a forum (kind 15): a thread, whose first message has its id; facts as for `say`: files."""
+        wish = {"content": content, "name": name, "files": [as_file(one) for one in facts.pop("files", ())]}
+        thread: str = self.do("forum_post", person=person, forum=forum, **wish, **facts)["id"]
         return thread
 
     def private_thread(self, person: str, channel: str, name: str = "a thread", *, bot: bool = False) -> str:

@@ -32,7 +32,7 @@ def world(_process, _running):
     world.mark()
     yield world
     world.no_faults()
-    world.knobs(ack_s=None, token_lives_s=None, limits=None, refuse_resumes=None)
+    world.knobs(ack_s=None, token_lives_s=None, limits=None, refuse_resumes=None, in_flight_s=None)
     assert world.violations() == []
 
 
@@ -264,6 +264,21 @@ def test_discord_py_waits_out_a_429_and_repeats_a_500(world, running, guild):
     assert [one["content"] for one in world.from_bot(guild.channel())] == ["once"]
     assert world.counts()["POST /channels/{channel_id}/messages"] >= 3
     assert len(world.journal("nonce-repeated")) == 1
+
+
+def test_discord_py_reads_the_rate_limits_and_never_meets_them(world, running, guild):
+    """A client that waits for its bucket is neither throttled nor in violation."""
+    world.until(lambda: running.bot.get_channel(int(guild.channel())), about="the channel")
+    world.knobs(limits={"create": [2, 0.2]}, in_flight_s=0)
+
+    async def flood():
+        for number in range(5):
+            await running.bot.get_channel(int(guild.channel())).send(str(number))
+
+    running.call(flood())
+
+    assert [one["content"] for one in world.from_bot(guild.channel())] == list("01234")
+    assert world.journal("throttled") == []
 
 
 def test_a_layout_with_a_clip_is_sent_and_changed(world, running, guild, tmp_path):

@@ -196,6 +196,9 @@ def test_a_v2_message_shows_only_the_files_its_components_name(world, bot, guild
     assert code(bot.send(guild.channel(), {"flags": V2, "components": [missing]}, MP4)) == (400, 50035)
     assert code(bot.send(guild.channel(), {"flags": V2, "components": [gallery], "content": "x"}, MP4)) == (400, 50035)
     assert world.violations() == []
+    text = {"type": 10, "content": "where is it?"}
+    assert bot.send(guild.channel(), {"flags": V2, "components": [text]}, MP4).status_code == 200
+    assert "no component shows the attachments ['clip.mp4']" in world.violations()[0]
 
 
 def test_a_v2_flag_stays_and_an_edit_lists_what_to_keep(world, bot, guild):
@@ -294,6 +297,19 @@ def test_one_thread_for_each_message(world, bot, guild, alice):
     assert code(bot.post(f"/channels/{asked}/messages/{inside}/threads", start)) == (400, 50024)
 
 
+def test_a_forum_takes_posts_and_a_post_is_a_thread(world, bot, guild, alice):
+    """Nobody writes in a forum itself; in a post one writes as in any thread, and starts none on its messages."""
+    forum = world.channel(guild, "clips", kind=15)
+    post = world.forum_post(alice, forum, "my cat", files=[("cat.png", b"picture")])
+
+    assert code(bot.send(forum, content="x")) == (400, 50008)
+    with pytest.raises(Impossible, match="only posts"):
+        world.say(alice, forum, "x")
+    assert bot.send(post, content="x", message_reference={"message_id": post}).json()["type"] == 19
+    assert code(bot.post(f"/channels/{post}/messages/{post}/threads", {"name": "x"})) == (400, 50024)
+    assert bot.get(f"/channels/{post}").json()["parent_id"] == forum
+
+
 def test_permissions_are_those_of_the_channel(world, bot, guild, alice):
     """50001 where the bot does not see, 50013 where it may not write or attach; threads have a permission of their own."""
     channel = guild.channel()
@@ -377,6 +393,10 @@ def test_links_to_files_end(world, bot, guild):
     fresh = bot.get(f"/channels/{guild.channel()}/messages/{sent['id']}").json()["attachments"][0]["url"]
     assert bot.http.get(fresh).content == MP4[1]
     assert bot.http.get(fresh.replace("ex=", "ex=f")).status_code == 404
+    (refreshed,) = bot.post("/attachments/refresh-urls", {"attachment_urls": [sent["attachments"][0]["url"]]}).json()[
+        "refreshed_urls"
+    ]
+    assert bot.http.get(refreshed["refreshed"]).content == MP4[1]
 
 
 def test_rate_limits_are_in_the_headers_and_ignoring_them_is_a_violation(world, bot, guild):

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.emulators.discord_bodies import Body
 from tests.emulators.discord_control_world import WorldControl
 from tests.emulators.discord_gateway import INVALID_SESSION, RECONNECT
 from tests.emulators.discord_interactions import Impossible, Interaction
@@ -67,6 +68,13 @@ class Control(WorldControl):
         files = [self._discord.shapes.attachment(one) | {"sha256": one.sha256} for one in message.attachments]
         facts = {"seen_by": message.seen_by, "edits": message.edits, "files": files}
         return self._discord.shapes.message(message) | facts
+
+    async def do_edit_message(self, person: str, channel: str, message: str, content: str) -> Any:
+        _, found = self._message(channel, message)
+        if found.author.id != person:
+            raise Impossible("people change what they wrote themselves")
+        body = Body(payload={"content": content})
+        return self._full(self._discord.messages.edit(found, body, limit=1 << 40, by="person"))
 
     async def do_delete_message(self, channel: str, message: str) -> None:
         self._discord.messages.delete(self._message(channel, message)[1], by="person")

@@ -137,10 +137,13 @@ class Door:
             case "429":
                 throttled = Throttled(fault.number or 1.0, "shared", {})
                 return in_json(429, throttled.body(), throttled.headers)
+            case "banned":
+                return page(429, "error code: 1015")
             case "413":
                 return in_json(413, Refused(40005).body())
             case "error":
                 refused = Refused(int(fault.number or 0))
+                refused.retry_after = 1.0 if refused.status == 429 else None
                 return in_json(refused.status, refused.body())
         status = int(fault.number or 500)
         if status in {502, 504}:

@@ -7,6 +7,7 @@
     status:500|502|503|504…   an answer with that status       reset          a TCP reset instead of an answer
     hang[:seconds]            nothing for so long (for ever)    429[:seconds]  throttled, with scope `shared`
     error:CODE                one of Discord's codes            413            40005 without looking
+    banned                    Cloudflare's page for an address that asked too often: 429, HTML, no `Via`
 
 `when` is `before` (the request changes nothing), `after` (it is carried out, then this happens) or, for a reset, `mid-body`
 (after the first `after_bytes` of the body). A `hang` of some seconds is followed by the request being served as usual.
@@ -18,7 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-FAULT = re.compile(r"status:[45]\d\d|reset|hang(:[\d.]+)?|429(:[\d.]+)?|error:\d+|413")
+FAULT = re.compile(r"status:[45]\d\d|reset|hang(:[\d.]+)?|429(:[\d.]+)?|error:\d+|413|banned")
 
 
 @dataclass(slots=True, kw_only=True)

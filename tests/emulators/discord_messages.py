@@ -257,7 +257,7 @@ class Messages(News):
     def _mention(self, message: Message, channel: Channel, payload: dict[str, Any]) -> None:
         """Who is named, and may be: `allowed_mentions` of the bot decides, people may name anybody."""
         world = self._discord.world
-        texts = [message.content, *re.findall(r"'content': '([^']*)'", str(message.components))]
+        texts = [message.content, *(one["content"] for one in walk(message.components) if "content" in one)]
         named = {one for text in texts for one in _MENTION.findall(text)}
         roles = {one for text in texts for one in _ROLE.findall(text)}
         allowed = payload.get("allowed_mentions") if message.author.bot else None

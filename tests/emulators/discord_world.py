@@ -204,6 +204,10 @@ class DiscordWorld(Wire):
         """What the bot wrote there, oldest first."""
         return [one for one in self.messages(channel) if one["author"]["id"] == self.bot]
 
+    def edit_message(self, person: str, channel: str, message: str, content: str) -> None:
+        """Somebody changes the text of their own message."""
+        self.do("edit_message", person=person, channel=channel, message=message, content=content)
+
     def delete_message(self, channel: str, message: str) -> None:
         self.do("delete_message", channel=channel, message=message)
 

@@ -159,6 +159,8 @@ def test_only_mentions_direct_messages_and_own_words_are_readable(world, running
     world.say(alice, world.dm(alice), "psst", files=[PNG])
 
     world.until(lambda: len([one for name, one in running.bot.seen if name == "message"]) >= 4, about="messages")
+    world.edit_message(alice, guild.channel(), asked["id"], world.mention("animate that"))
+    assert world.message(guild.channel(), asked["id"])["content"] == f"<@{world.bot}> animate that"
     heard = [one for name, one in running.bot.seen if name == "message"]
     assert ("", 0, "text") in heard
     assert (f"<@{world.bot}> animate this", 1, "text") in heard

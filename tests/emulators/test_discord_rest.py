@@ -171,6 +171,12 @@ def test_other_faults_on_demand(world, bot, guild):
     assert (throttled.status_code, throttled.json()["retry_after"]) == (429, 1.5)
     assert throttled.headers["X-RateLimit-Scope"] == "shared"
     world.until(lambda: [one["content"] for one in world.from_bot(guild.channel())] == ["late"], about="what hung")
+    world.fault(route, "error:20028")
+    assert code(bot.send(guild.channel(), content="x")) == (429, 20028)
+    world.fault(route, "banned")
+    banned = bot.send(guild.channel(), content="x")
+    assert (banned.status_code, banned.headers["content-type"].partition(";")[0]) == (429, "text/html")
+    assert "Via" not in banned.headers
     assert world.no_faults() == 0
 
 
@@ -242,6 +248,18 @@ def test_a_message_that_could_ping_is_a_violation(world, bot, guild, allowed):
 
     assert bot.post(f"/channels/{guild.channel()}/messages", body).status_code == 200
     assert "allowed_mentions" in world.violations()[0]
+
+
+def test_only_who_is_allowed_is_mentioned(world, bot, guild, alice):
+    """`users` names who may be pinged, in texts of components too; who writes `@everyone` pings nobody by it."""
+    bob = world.person("Bob", guild)
+    text = {"type": 10, "content": f"it's for <@{alice}> and <@{bob}>, @everyone"}
+    only_alice = {"parse": [], "users": [alice]}
+
+    sent = bot.send(guild.channel(), {"flags": V2, "components": [text], "allowed_mentions": only_alice}).json()
+
+    assert [one["id"] for one in sent["mentions"]] == [alice]
+    assert sent["mention_everyone"] is False
 
 
 def test_writing_in_an_archived_thread_opens_it_and_in_a_locked_one_is_refused(world, bot, guild, alice):

@@ -85,6 +85,11 @@ class ReelbotClient(discord.AutoShardedClient):
         log.info("discord.ready", guilds=len(self.guilds), shards=self.shard_count)
         await guilds.see_all(self.front, self)
 
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """A server of ours can be reached (again); those of the start are noted in order by `on_ready`."""
+        if self.is_ready():
+            await guilds.see(self.front, guild)
+
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """We were added to a server."""
         await guilds.joined(self.front, guild)

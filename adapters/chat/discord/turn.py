@@ -104,11 +104,17 @@ class Turn:
         """Tell this person, and nobody else, a text, whatever was promised before."""
         if self.is_lost:
             return
-        if self._promised is False:
-            # A promise in public cannot become a private answer: it goes, and the answer comes by itself.
-            await self._answers.take_back(self._application, self._token)
-            self._promised = None
-        await self.show({"content": text[:MESSAGE_AT_MOST]}, private=True)
+        said = {"content": text[:MESSAGE_AT_MOST]}
+        if self._promised is not False:
+            await self.show(said, private=True)
+            return
+        # A promise in public cannot become a private answer, and the first message after it would fill it: so it is
+        # kept with a word that may stand if the last step fails.
+        kept = in_language(say("This did not work; whoever asked was told why."), self.locale)
+        await self._answers.edit(self._application, self._token, {"content": kept})
+        self._promised = None
+        await self.show(said, private=True)
+        await self._answers.take_back(self._application, self._token)
 
     async def refuse(self, error: Exception, *, typed: str = "") -> None:
         """Tell this person what did not work; `typed` gives them back what they wrote. Never raises."""

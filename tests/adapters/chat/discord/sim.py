@@ -154,6 +154,17 @@ class World:
         """`/animate` in the room, by Alice."""
         return await (actor or self.alice).slash(self.room, "animate", image=PICTURE, prompt=prompt, **options)
 
+    def show_to_everyone(self, command: str) -> None:
+        """The server's owner lets everybody use a command, whatever we said."""
+        for each in self.env.backend.commands[None].values():
+            if each["name"] == command:
+                each["default_member_permissions"] = None
+
+    async def whisper(self, user: simcord.UserHandle, text: str) -> None:
+        """A direct message to us, with a picture."""
+        files = self.env.backend.store_attachments(user.dm_channel.id, [PICTURE])
+        await user.send_dm(text, attachments=files)
+
 
 @asynccontextmanager
 async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
@@ -179,6 +190,7 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
         try:
             guild = env.create_guild("Team")
             lead = guild.create_role("lead", permissions=discord.Permissions(manage_guild=True))
+            await env.settle()
             yield World(
                 env=env,
                 house=house,

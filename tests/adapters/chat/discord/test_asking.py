@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from adapters.chat.discord import turn
+from adapters.chat.discord.people import Caller, People
+from adapters.chat.discord.scene import Scene
+from bot.jobs.model import Job
 from bot.jobs.states import State
-from tests.adapters.chat.discord.sim import PICTURE, World, a_world, anchor, labels, words
+from tests.adapters.chat.discord.sim import PICTURE, World, a_world, anchor, labels, shown, words
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with a_world(tmp_path) as world:
         yield world
+
+
+@pytest.fixture
+def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is known before an answer was promised."""
+    promised, promise, caller = asyncio.Event(), turn.Turn.promise, People.caller
+
+    async def promising(self: turn.Turn, *, private: bool) -> None:
+        await promise(self, private=private)
+        promised.set()
+
+    async def looking_up(self: People, scene: Scene, *, of: Job | None = None) -> Caller:
+        await world.env.external_wait(promised.wait(), reason="a slow question")
+        return await caller(self, scene, of=of)
+
+    monkeypatch.setattr(turn, "PROMISE_AFTER_S", 0.05)
+    monkeypatch.setattr(turn.Turn, "promise", promising)
+    monkeypatch.setattr(People, "caller", looking_up)
 
 
 async def test_a_command_is_answered_by_the_card_of_its_job(world: World) -> None:
@@ -83,3 +106,159 @@ async def test_a_mention_with_a_picture_is_a_request(world: World) -> None:
     assert card is not None
     assert card.reference is not None
     assert card.reference.message_id == message.id
+
+
+async def test_a_mention_without_a_picture_is_told_how_once(world: World) -> None:
+    """One reply in ten minutes and channel, which pings nobody."""
+    await world.alice.send(world.room, f"{_me(world)} hello")
+    await world.alice.send(world.room, f"{_me(world)} hello?")
+
+    said = [each.content for each in world.room.history() if each.author.bot]
+    assert len(said) == 1
+    assert "Apps → Animate this" in said[0]
+
+
+async def test_a_reply_to_a_picture_takes_that_picture(world: World) -> None:
+    """Where Discord hands over what is replied to: without a privileged intent, when that was written to us, too."""
+    picture = await world.bob.send(world.room, _me(world), attachments=[PICTURE])
+
+    await world.alice.send(world.room, f"{_me(world)} the leaves move", reply_to=picture)
+
+    job = await world.job()
+    assert job.requester.user == str(world.alice.id)
+    assert str(picture.id) in job.image.locator
+
+
+async def test_talk_that_is_not_meant_for_us_is_left_alone(world: World) -> None:
+    """Everybody, other people, a reply to our card without a word to us: no answer."""
+    card = (await world.animate()).response
+    before = len(world.room.history())
+
+    await world.alice.send(world.room, "@everyone look", attachments=[PICTURE])
+    await world.alice.send(world.room, f"{world.bob.mention} look", attachments=[PICTURE])
+    await world.alice.send(world.room, "nice", reply_to=card)
+
+    assert len(await world.jobs()) == 1
+    assert len(world.room.history()) == before + 3
+
+
+async def test_a_mention_that_cannot_be_done_gets_one_reply(world: World) -> None:
+    """What was wrong is said where it was asked; marks in it stay marks."""
+    await world.alice.send(world.room, f"{_me(world)} leaves --spe[x](http://y)", attachments=[PICTURE])
+
+    said = world.room.last_message
+    assert said is not None
+    assert "I do not know" in said.content
+    assert "[x](http" not in said.content
+
+
+async def test_a_mention_without_words_asks_for_them(world: World) -> None:
+    """A picture alone says nothing about what should happen."""
+    await world.alice.send(world.room, _me(world), attachments=[PICTURE])
+
+    said = world.room.last_message
+    assert said is not None
+    assert "what should happen" in said.content
+
+
+async def test_a_direct_message_counts_in_an_allowed_server_of_the_person(world: World) -> None:
+    """Alice is a member of a server that may spend: what she asks for alone counts there."""
+    await world.whisper(world.alice.user, "the leaves move")
+
+    job = await world.job()
+    assert job.requester.workspace == str(world.guild.id)
+    assert anchor(job).guild is None
+    assert job.requester.roles == ()
+
+
+async def test_a_stranger_alone_counts_for_himself_and_may_not_spend(tmp_path: Path) -> None:
+    """Mallory is in no allowed server: his direct message is a workspace of its own, and waits to be allowed."""
+    async with a_world(tmp_path, allowed_workspaces="") as world:
+        mallory = world.env.create_user("mallory")
+
+        await world.whisper(mallory, "the leaves move")
+
+        assert await world.jobs() == []
+        said = mallory.dm_channel.last_message
+        assert said is not None
+        assert "not switched on here yet" in said.content
+
+
+async def test_a_blocked_person_is_refused(world: World) -> None:
+    """Privately, and nothing is written."""
+    await world.house.app.stores.workspaces.block(f"discord:{world.guild.id}:{world.alice.id}")
+
+    result = await world.animate()
+
+    assert result.ephemeral
+    assert "blocked" in words(result.response)
+    assert await world.jobs() == []
+
+
+async def test_a_full_limit_is_told_privately_with_its_reset(tmp_path: Path) -> None:
+    """Which limit, how much is left, and when it resets."""
+    async with a_world(tmp_path, limits={"user_daily_jobs": "1"}) as world:
+        await world.animate()
+        await world.finish()
+
+        result = await world.animate(prompt="once more")
+
+        assert result.ephemeral
+        assert "daily limit of 1 clips" in words(result.response)
+        assert "It resets at" in words(result.response)
+
+
+async def test_no_prompt_pings_or_formats_anything(world: World) -> None:
+    """Shown escaped, and no message of ours may mention anybody."""
+    result = await world.animate(prompt="@everyone **bold** [x](http://evil) <@1>")
+    await world.finish()
+
+    assert "@everyone" not in words(result.response)
+    assert "**bold**" not in words(result.response)
+    assert all(each["allowed_mentions"]["parse"] == [] for each in world.http.said())
+
+
+async def test_models_are_suggested_with_their_price(world: World) -> None:
+    """Of those that make clips from pictures; a loop is made from a clip."""
+    choices = await world.alice.autocomplete(world.room, "animate", "model", "")
+
+    assert choices == [{"name": "Clip by judge: $0.50 for 5 s", "value": "judge/judge/clip"}]
+
+
+async def test_what_was_suggested_is_checked_all_the_same(world: World) -> None:
+    """Discord does not hold people to suggestions."""
+    result = await world.animate(model="no such model")
+
+    assert result.ephemeral
+    assert "I do not know the model" in words(result.response)
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_slow_acceptance_is_promised_and_then_shown(world: World) -> None:
+    """Within three seconds Discord hears something; the card takes the promise's place."""
+    asking = await world.animate()
+    await world.env.advance_time(turn.PROMISE_AFTER_S)
+
+    job = await world.job()
+    assert not asking.ephemeral
+    assert "Looking at your picture" in words(asking.response)
+    known = await world.house.app.stores.deliveries.card(job.id)
+    assert known is not None
+    assert known[0] == f"{world.room.id}:{shown(asking).id}"
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_slow_refusal_is_private_all_the_same(world: World) -> None:
+    """The public promise is taken back, and the reason comes to the asker alone."""
+    asking = await world.animate(prompt="the leaves --speed fast")
+    await world.env.advance_time(turn.PROMISE_AFTER_S)
+
+    assert await world.jobs() == []
+    assert asking.response is None
+    assert [each.ephemeral for each in asking.followups] == [True]
+    assert "I do not know" in asking.followups[0].content
+
+
+def _me(world: World) -> str:
+    assert world.env.bot.user is not None
+    return world.env.bot.user.mention

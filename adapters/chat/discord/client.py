@@ -10,6 +10,8 @@ from typing import Any
 
 import discord
 import structlog
+from discord.gateway import DiscordWebSocket
+from yarl import URL
 
 from adapters.chat.discord import guilds
 from adapters.chat.discord.buttons import JobButton
@@ -64,6 +66,7 @@ class ReelbotClient(discord.AutoShardedClient):
     async def setup_hook(self) -> None:
         """Once after the login, before the first connection."""
         self.add_dynamic_items(JobButton)
+        await self._learn_gateway()
         await self.tree.set_translator(Names())
         stores = self.front.service.stores
         try:
@@ -73,6 +76,13 @@ class ReelbotClient(discord.AutoShardedClient):
         except discord.HTTPException:
             # People have the commands of the last time; the next start tells these.
             log.exception("commands.not_told")
+
+    async def _learn_gateway(self) -> None:
+        """Where connections that do not resume go: discord.py asks only when it counts the shards itself, and only once."""
+        elsewhere = self.front.settings.discord.api_url != type(self.front.settings.discord)().api_url
+        if elsewhere or self.shard_ids is not None:
+            _, address, _ = await self.http.get_bot_gateway()
+            DiscordWebSocket.DEFAULT_GATEWAY = URL(address)
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -101,7 +111,8 @@ class ReelbotClient(discord.AutoShardedClient):
     async def on_message(self, message: discord.Message) -> None:
         """Somebody wrote something where we are."""
         if self.user is not None:
-            await self._mentions.hear(message, self.user)
+            with self.front.busy():
+                await self._mentions.hear(message, self.user)
 
     async def on_interaction(self, interaction: AnyInteraction) -> None:
         """Forms and menus; commands and buttons are found by discord.py."""

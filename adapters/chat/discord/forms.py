@@ -84,6 +84,11 @@ def filled(data: Mapping[str, Any]) -> Filled:
     return Filled(prompt=said.get(PROMPT) or "", model=said.get(MODEL), fields=fields)
 
 
+def prompt_in(data: Mapping[str, Any]) -> str:
+    """The words of a form, whatever else is wrong with it."""
+    return dict(_values(data.get("components") or ())).get(PROMPT) or ""
+
+
 def changes_of(form: Filled, job: Job) -> Changes:
     """What of a filled form differs from the job under which it was opened."""
     settings = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,19 @@ class Front:
     readiness: Readiness
     """Whether jobs would be carried out: each check by name, `ok` or what is wrong."""
     offered: Offered = field(default_factory=Offered)
+    at_work: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Answers that are being given."""
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """What is done within is finished before the role ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.at_work.add(task)
+        try:
+            yield
+        finally:
+            self.at_work.discard(task)
 
     @asynccontextmanager
     async def turn(self, interaction: AnyInteraction, *, typed: str = "") -> AsyncIterator[Turn]:
@@ -42,9 +56,10 @@ class Front:
         `typed` is given back with a refusal: whoever filled in a form should not have to write it again.
         """
         turn = Turn(self.answers, scene_of(interaction))
-        try:
-            turn.locale = locale_of(turn.scene, await self.people.choices(turn.scene))
-            yield turn
-        except Exception as error:
-            # Every fault ends here: the person is told, and what was unexpected is logged with the interaction's id.
-            await turn.refuse(error, typed=typed)
+        with self.busy():
+            try:
+                turn.locale = locale_of(turn.scene, await self.people.choices(turn.scene))
+                yield turn
+            except Exception as error:
+                # Every fault ends here: the person is told, and what was unexpected is logged with the interaction's id.
+                await turn.refuse(error, typed=typed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import discord
 import structlog
 
@@ -19,13 +21,21 @@ from bot.workspaces import Permission
 
 log = structlog.get_logger(__name__)
 
+MOST_TOLD: Final = 3
+"""Servers that came while we were away, and are told of at once; `doctor` and `workspaces list` name all of them."""
 UNFINISHED = tuple(state for state in State if state not in FINAL)
 
 
 async def see_all(front: Front, client: discord.Client) -> None:
     """Note every server we are in, in the order in which we came: the first one ever is allowed."""
+    known = {each.workspace for each in await front.service.stores.workspaces.all() if each.platform == PLATFORM}
+    waiting = []
     for guild in sorted(client.guilds, key=_joined):
-        await see(front, guild)
+        permission = await see(front, guild)
+        if permission is Permission.PENDING and str(guild.id) not in known:
+            waiting.append(guild)
+    for guild in waiting[:MOST_TOLD]:
+        await _tell_operator(front, guild)
 
 
 async def see(front: Front, guild: discord.Guild) -> Permission:
@@ -40,6 +50,10 @@ async def joined(front: Front, guild: discord.Guild) -> None:
         return
     log.info("guild.pending", guild=str(guild.id))
     await _greet(front, guild)
+    await _tell_operator(front, guild)
+
+
+async def _tell_operator(front: Front, guild: discord.Guild) -> None:
     name = f"{PLATFORM}:{guild.id}"
     await front.service.alerts.tell(
         f"workspace.pending:{name}",

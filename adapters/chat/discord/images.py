@@ -18,6 +18,7 @@ from bot.languages.said import say
 
 ENDINGS: Final = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif"})
 SOUNDS: Final = frozenset({".wav", ".mp3"})
+UNKNOWN: Final = "application/octet-stream"
 SPOILER: Final = 1 << 3
 GALLERY, THUMBNAIL = 12, 11
 MOST_REMEMBERED: Final = 2000
@@ -43,7 +44,7 @@ def as_sent(message: discord.Message) -> dict[str, Any]:
 
 def is_picture(filename: str | None, content_type: str | None) -> bool:
     """Whether a file's type, else its name, is that of a picture. Both are only said: its bytes are judged later."""
-    if content_type:
+    if content_type and content_type != UNKNOWN:
         return content_type.startswith("image/") and "svg" not in content_type
     return PurePosixPath((filename or "").casefold()).suffix in ENDINGS
 

@@ -19,7 +19,7 @@ from adapters.chat.discord.buttons import job_seen
 from adapters.chat.discord.card_view import COMPONENTS_V2, GALLERY, ROW, TEXT
 from adapters.chat.discord.commands import Commands
 from adapters.chat.discord.custom_ids import form_id
-from adapters.chat.discord.forms import MENU, NEW, Filled, changes_of, filled, models_of, picture_form
+from adapters.chat.discord.forms import MENU, NEW, Filled, changes_of, filled, models_of, picture_form, prompt_in
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.images import as_sent, pictures
 from adapters.chat.discord.inputs import Attachment
@@ -63,8 +63,9 @@ async def picked(front: Front, interaction: AnyInteraction, _of: str) -> None:
 
 async def submitted(front: Front, interaction: AnyInteraction, form: str, of: str) -> None:
     """A form came back, filled in."""
-    said = filled(interaction.data or {})
-    async with front.turn(interaction, typed=said.prompt) as turn:
+    data: Mapping[str, Any] = interaction.data or {}
+    async with front.turn(interaction, typed=prompt_in(data)) as turn:
+        said = filled(data)
         if form == NEW:
             await _ask(front, turn, interaction, said, of)
         elif form in set(Relation):

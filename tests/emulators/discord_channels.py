@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tests.emulators.discord_calls import Call, Reply
@@ -72,6 +73,30 @@ class Channels:
 
     async def me(self, call: Call) -> Reply:
         return 200, self._shapes.me()
+
+    async def my_guilds(self, call: Call) -> Reply:
+        """The servers the bot is in, with what its roles allow there."""
+        bot = self._world.bot
+        return 200, [
+            {
+                "id": guild.id,
+                "name": guild.name,
+                "icon": None,
+                "banner": None,
+                "owner": False,
+                "permissions": str(self._allowed(guild, guild.members[bot.id].roles)),
+                "features": [],
+            }
+            for guild in self._world.guilds.values()
+            if guild.has_bot
+        ]
+
+    @staticmethod
+    def _allowed(guild: Guild, roles: Iterable[str]) -> int:
+        allowed = 0
+        for role_id in (guild.id, *roles):
+            allowed |= guild.roles[role_id].permissions
+        return allowed
 
     async def application(self, call: Call) -> Reply:
         return 200, self._shapes.application()

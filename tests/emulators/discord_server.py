@@ -138,6 +138,7 @@ class Discord:
             "GET /oauth2/applications/@me": self.channels.application,
             "GET /applications/@me": self.channels.application,
             "POST /users/@me/channels": self.channels.open_dm,
+            "GET /users/@me/guilds": self.channels.my_guilds,
             "GET /users/{user_id}": self.channels.user,
             "GET /guilds/{guild_id}": self.channels.show_guild,
             "GET /guilds/{guild_id}/roles": self.channels.guild_roles,

@@ -1,4 +1,4 @@
-"""What every store of wishes, deliveries, cards, assets, workspaces and provider health promises."""
+"""What every store of wishes, deliveries, cards, assets, workspaces, notes and provider health promises."""
 
 from __future__ import annotations
 
@@ -330,3 +330,63 @@ async def test_a_block_is_one_persons_and_may_be_said_twice(bench: StoreBench, e
     await workspaces.unblock(ALICE.person)
     await workspaces.unblock(ALICE.person)
     assert not await workspaces.is_blocked(ALICE.person)
+
+
+async def test_settings_allow_what_was_seen_before_they_named_it(kind: str, tmp_path: Path) -> None:
+    """Naming a server in the settings is a decision; one that waits is allowed by it, a blocked one stays blocked."""
+    async with open_stores(kind, tmp_path) as before:
+        await before.stores.workspaces.see(ALICE)
+        await before.stores.workspaces.put("judge", "elsewhere", Permission.BLOCKED)
+
+    async with open_stores(kind, tmp_path, allowed=frozenset({"*"})) as bench:
+        workspaces = bench.stores.workspaces
+        assert await workspaces.see(ALICE) is Permission.ALLOWED
+        assert await workspaces.see(replace(ALICE, workspace="elsewhere")) is Permission.BLOCKED
+
+
+async def test_a_direct_message_is_never_the_first_server(bench: StoreBench) -> None:
+    """A stranger who writes first spends nothing, and takes nothing from the server that comes next."""
+    stranger = replace(SERVER, workspace="dm-7")
+
+    assert await bench.stores.workspaces.see(stranger) is Permission.PENDING
+    assert await bench.stores.workspaces.see(SERVER) is Permission.ALLOWED
+
+
+async def test_a_channels_choice_goes_before_its_workspaces(bench: StoreBench, elsewhere: StoreBench) -> None:
+    """By key; taken back, the broader one counts again."""
+    workspaces = bench.stores.workspaces
+    await workspaces.choose("discord", "1", "language", "de")
+    await workspaces.choose("discord", "1", "answer", "thread")
+    await elsewhere.stores.workspaces.choose("discord", "1", "language", "ja", channel="2")
+
+    assert await workspaces.settings("discord", "1") == {"language": "de", "answer": "thread"}
+    assert await workspaces.settings("discord", "1", "2") == {"language": "ja", "answer": "thread"}
+    assert await workspaces.settings("discord", "9", "2") == {}
+
+    await workspaces.choose("discord", "1", "language", None, channel="2")
+    assert await workspaces.settings("discord", "1", "2") == {"language": "de", "answer": "thread"}
+
+
+# --- notes --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_note_is_what_was_last_written_under_its_name(bench: StoreBench, elsewhere: StoreBench) -> None:
+    """By whichever process."""
+    assert await bench.stores.notes.get("commands") is None
+
+    await bench.stores.notes.put("commands", "one")
+    await elsewhere.stores.notes.put("commands", "two")
+
+    assert await bench.stores.notes.get("commands") == "two"
+
+
+async def test_an_alert_is_told_once_per_cause_and_day(bench: StoreBench, elsewhere: StoreBench) -> None:
+    """Whoever asks first tells it; tomorrow it may be told again."""
+    notes = (bench.stores.notes, elsewhere.stores.notes)
+
+    told = await asyncio.gather(*(each.is_first_today("disk") for each in notes * 3))
+
+    assert sorted(told) == [False] * 5 + [True]
+    assert await bench.stores.notes.is_first_today("budget")
+    bench.clock.jump(24 * 3600)
+    assert await elsewhere.stores.notes.is_first_today("disk")

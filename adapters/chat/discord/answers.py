@@ -12,7 +12,15 @@ from typing import Any, Final
 
 import structlog
 
-from adapters.chat.discord.rest import ALREADY_ANSWERED, UNKNOWN_INTERACTION, Rest, RestError, Unclear, Upload
+from adapters.chat.discord.rest import (
+    ALREADY_ANSWERED,
+    BAD_TOKEN,
+    UNKNOWN_INTERACTION,
+    Rest,
+    RestError,
+    Unclear,
+    Upload,
+)
 from bot.errors import DeliveryDelayed
 
 log = structlog.get_logger(__name__)
@@ -84,13 +92,13 @@ class Answers:
         return done
 
     async def original(self, application: str, token: str) -> dict[str, Any] | None:
-        """The message the answer became; `None` when there is no answer (yet)."""
+        """The message the answer became; `None` when there is no answer (yet), or the token is worth nothing any more."""
         try:
             found: dict[str, Any] = await self._rest.ask_with_token(
                 "GET", f"/webhooks/{application}/{token}/messages/@original"
             )
         except RestError as error:
-            if error.status == 404:
+            if error.status == 404 or error.number == BAD_TOKEN:
                 return None
             raise
         return found

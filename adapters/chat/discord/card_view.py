@@ -23,6 +23,8 @@ PRIMARY, SECONDARY, SUCCESS, DANGER, LINK = 1, 2, 3, 4, 5
 A_ROW: Final = 5
 PROMPT_SHOWN: Final = 300
 LINE_SHOWN: Final = 600
+SMALL_SHOWN: Final = 3000
+"""Characters of all lines together; Discord takes 4,000 in a message."""
 BAR: Final = 12
 _STYLES = {"start": SUCCESS, "cancel": SECONDARY, "again": PRIMARY, "delete": DANGER}
 _COLOURS = {
@@ -46,7 +48,7 @@ def render(card: JobCard) -> dict[str, Any]:
     if card.asked_at is not None and not card.is_final:
         small.append(f"-# {in_language(say('Asked {when}.', when=moment(card.asked_at)), locale)}")
     if small:
-        texts.append("\n".join(small))
+        texts.append("\n".join(_fitting(small)))
     parts: list[dict[str, Any]] = [{"type": TEXT, "content": text} for text in texts]
     parts += rows(_pressable(card), card, extra=_way_to_the_clip(card))
     colour = _COLOURS.get(State(card.state), _AT_WORK)
@@ -116,6 +118,16 @@ def _way_to_the_clip(card: JobCard) -> list[dict[str, Any]]:
     if delivery.method == "direct_message":
         guild = None
     return [link_button(in_language(say("Go to the clip"), locale), clip_link(guild, delivery.reference))]
+
+
+def _fitting(lines: Sequence[str]) -> Iterator[str]:
+    """As many of the lines as there is room for."""
+    room = SMALL_SHOWN
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield line
 
 
 def _bar(progress: float) -> str:

@@ -17,7 +17,7 @@ from adapters.chat.discord import guilds
 from adapters.chat.discord.buttons import JobButton
 from adapters.chat.discord.checkup import add_doctor
 from adapters.chat.discord.commands import Commands, add_animate
-from adapters.chat.discord.custom_ids import FORM
+from adapters.chat.discord.custom_ids import BUTTON, FORM
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.history import HISTORY, add_history, turned
 from adapters.chat.discord.mentions import Mentions
@@ -26,6 +26,8 @@ from adapters.chat.discord.mine import FORGET, add_mine, answered
 from adapters.chat.discord.names import Names
 from adapters.chat.discord.steering import add_settings
 from adapters.chat.discord.sync import sync
+from bot.errors import NotFound
+from bot.languages.said import say
 from bot.settings.values import Shards
 
 log = structlog.get_logger(__name__)
@@ -118,15 +120,18 @@ class ReelbotClient(discord.AutoShardedClient):
         """Forms and menus; commands and buttons are found by discord.py."""
         if interaction.type not in (discord.InteractionType.modal_submit, discord.InteractionType.component):
             return
-        data: dict[str, Any] = dict(interaction.data or {})
-        found = FORM.fullmatch(str(data.get("custom_id", "")))
-        if found is None:
+        custom_id = str(dict(interaction.data or {}).get("custom_id", ""))
+        if BUTTON.fullmatch(custom_id):
             return
-        form, of = found["form"], found["of"] or ""
+        found = FORM.fullmatch(custom_id)
+        form, of = (found["form"], found["of"] or "") if found else ("", "")
         if interaction.type is discord.InteractionType.modal_submit:
             await submitted(self.front, interaction, form, of)
         elif form in _PRESSED:
             await _PRESSED[form](self.front, interaction, of)
+        else:
+            async with self.front.turn(interaction):
+                raise NotFound(say("This button is from another version; use the command again."))
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """A handler of ours failed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from discord import app_commands
@@ -12,7 +12,7 @@ from discord.app_commands import locale_str
 from adapters.chat.discord.buttons import POST_HERE
 from adapters.chat.discord.card_view import BUTTON, COMPONENTS_V2, ROW, SECONDARY, TEXT, clip_link
 from adapters.chat.discord.commands import Commands
-from adapters.chat.discord.custom_ids import LONGEST, button_id, form_id
+from adapters.chat.discord.custom_ids import button_id, form_id
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.people import PLATFORM, Caller
 from adapters.chat.discord.words import moment, plain
@@ -27,6 +27,8 @@ HISTORY: Final = "history"
 A_PAGE: Final = 5
 PROMPT_SHOWN: Final = 160
 SECTION: Final = 9
+LONGEST: Final = 80
+"""Characters that the id of a button has room for, after its name."""
 MINE, EVERYONE = "m", "e"
 
 
@@ -42,6 +44,11 @@ class Asked:
         """For a button's id: no spaces."""
         encoded = urlsafe_b64encode(self.words.encode()).decode().rstrip("=")
         return f"{EVERYONE if self.everyone else MINE}.{self.cursor}.{encoded}"
+
+    @property
+    def is_too_long(self) -> bool:
+        """No id holds all of it."""
+        return len(self.to_text()) > LONGEST
 
 
 def asked_of(text: str) -> Asked:
@@ -102,14 +109,12 @@ async def page(front: Front, caller: Caller, asked: Asked) -> dict[str, Any]:
         parts.append(_entry(job, deliveries, locale, names_asker=asked.everyone))
     if not found.jobs:
         parts.append(_text(in_language(say("There is nothing here yet."), locale)))
-    buttons = []
-    if asked.cursor:
-        newest = Asked(everyone=asked.everyone, words=asked.words)
-        buttons += _turning(say("Newest"), newest, locale)
+    newest = Asked(everyone=asked.everyone, words=asked.words)
+    older = replace(newest, cursor=found.next_cursor or "")
+    buttons = [*_turning(say("Newest"), newest, locale)] if asked.cursor else []
     if found.next_cursor:
-        older = Asked(everyone=asked.everyone, words=asked.words, cursor=found.next_cursor)
         buttons += _turning(say("Older"), older, locale)
-        if len(buttons) == (1 if asked.cursor else 0):
+        if older.is_too_long:
             parts.append(_text(in_language(say("There is more: search with fewer words to turn pages."), locale)))
     if buttons:
         parts.append({"type": ROW, "components": buttons})
@@ -146,7 +151,7 @@ def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bo
 
 def _turning(label: str, asked: Asked, locale: str) -> list[dict[str, Any]]:
     """The button, unless its words are too many for an id."""
-    if len(form_id(HISTORY)) + 1 + len(asked.to_text()) > min(LONGEST, 80 + len(form_id(HISTORY))):
+    if asked.is_too_long:
         return []
     custom_id = form_id(HISTORY, asked.to_text())
     return [{"type": BUTTON, "style": SECONDARY, "label": in_language(label, locale), "custom_id": custom_id}]

@@ -48,7 +48,7 @@ class Turn:
             if not task.done():
                 try:
                     await self.promise(private=private)
-                except (ReelbotError, DeliveryDelayed) as error:
+                except ReelbotError as error:
                     # What was asked for is carried out all the same; its card is posted without us.
                     self.is_lost = True
                     log.warning("interaction.not_promised", interaction=self._interaction, why=str(error))

@@ -233,6 +233,27 @@ async def test_what_was_suggested_is_checked_all_the_same(world: World) -> None:
     assert "I do not know the model" in words(result.response)
 
 
+async def test_a_sound_goes_along(world: World) -> None:
+    """An attachment of its own; only for models that take one."""
+    refused = await world.animate(audio=("wind.wav", b"a sound"))
+    world.house.provider.takes_audio = True
+    await world.animate(audio=("wind.wav", b"a sound"))
+
+    job = await world.job()
+    assert "takes no audio" in words(refused.response)
+    assert job.settings.audio
+    assert job.audio is not None
+    assert job.audio.filename == "wind.wav"
+
+
+async def test_a_file_that_is_no_picture_is_refused_at_once(world: World) -> None:
+    """By what it says of itself; what only pretends is found when it is read."""
+    result = await world.alice.slash(world.room, "animate", image=("notes.txt", b"words"), prompt="move")
+
+    assert result.ephemeral
+    assert "notes.txt is no picture" in words(result.response).replace("\\", "")
+
+
 @pytest.mark.usefixtures("slow")
 async def test_a_slow_acceptance_is_promised_and_then_shown(world: World) -> None:
     """Within three seconds Discord hears something; the card takes the promise's place."""

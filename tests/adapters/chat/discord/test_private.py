@@ -53,6 +53,18 @@ async def test_history_is_searched_and_the_search_goes_with_the_pages(world: Wor
     assert "falling leaf 0" in words(answer.response)
 
 
+async def test_a_search_too_long_to_be_carried_on_says_so(world: World) -> None:
+    """Ids of buttons have room for some words only."""
+    words_searched = "the leaves of the old lime tree behind the house begin to move"
+    for _ in range(6):
+        await world.animate(prompt=words_searched)
+
+    answer = await world.alice.slash(world.room, "history", search=words_searched)
+
+    assert labels(shown(answer)) == []
+    assert "search with fewer words" in words(answer.response)
+
+
 async def test_nobody_sees_what_others_made_but_whoever_manages_the_server(world: World) -> None:
     """Bob sees nothing of Alice's; the team lead may ask for everybody's."""
     await world.animate(prompt="the leaves move")

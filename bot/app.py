@@ -39,6 +39,7 @@ from bot.keeping.pseudonyms import Pseudonyms
 from bot.keeping.retention import Periods
 from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
+from bot.languages.said import say
 from bot.money.limits import DefaultLimits
 from bot.ports import Clock, Courier, Fetcher, HasHome, MediaWorkshop, Provider
 from bot.service import Service
@@ -151,7 +152,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     async def locate(asset_id: str) -> Path:
         found = await media.local_path(asset_id)
         if found is None:
-            raise NotFound("The picture is no longer kept; please attach it again.")
+            raise NotFound(say("The picture is no longer kept; please attach it again."))
         return found
 
     links = SignedLinks(keys, clock, public_url) if public_url else None

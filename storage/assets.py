@@ -14,6 +14,7 @@ from bot.errors import AssetStale, Expired
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind
 from bot.keeping.files import NAMED_WITHIN_S
+from bot.languages.said import say
 from storage import tables
 from storage.database import Database, insert_into
 from storage.rows import asset_from_row
@@ -62,10 +63,10 @@ def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetim
     """
     for asset in assets:
         if asset.stored_at is not None and not 0 <= time.time() - asset.stored_at <= NAMED_WITHIN_S:
-            raise AssetStale("This machine was held up while it kept your file. Send it again.")
+            raise AssetStale(say("This machine was held up while it kept your file. Send it again."))
     for asset in assets:
         if asset.is_known and connection.execute(_USED, {"of_id": asset.id, "used": now}).rowcount == 0:
-            raise Expired("The file was deleted a moment ago: attach it again.")
+            raise Expired(say("The file was deleted a moment ago: attach it again."))
     if new := [asset for asset in assets if not asset.is_known]:
         connection.execute(_upsert(connection.dialect.name), [_row(asset, now) for asset in new])
 

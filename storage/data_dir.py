@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bot.errors import DataDirError, DiskFull
+from bot.languages.said import say
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "9p", "ceph"}
@@ -40,8 +41,12 @@ def require_room(path: Path, min_free_mb: int) -> None:
     free = shutil.disk_usage(path).free
     if free < min_free_mb * 1_000_000:
         raise DiskFull(
-            f"Reelbot's disk is nearly full ({free / 1e6:.0f} MB left, {min_free_mb} are kept free), so no new jobs are "
-            "taken; an operator has to make room."
+            say(
+                "Reelbot's disk is nearly full ({free:.0f} MB left, {kept} are kept free), so no new jobs are taken; "
+                "an operator has to make room.",
+                free=free / 1e6,
+                kept=min_free_mb,
+            )
         )
 
 

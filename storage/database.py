@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
+from bot.languages.said import say
 from storage import sqlite_driver
 from storage.writer_desk import WriterDesk
 
@@ -189,12 +190,12 @@ class _Translated:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
+            raise DiskFull(say("The database's disk is full; nothing was written. Free some space.")) from error
         if not isinstance(error, (DatabaseError, OperationalError)):
             return
         text = str(error.orig)
         if "disk is full" in text:
-            raise DiskFull(f"The disk of {self._path} is full; nothing was written. Free some space.") from error
+            raise DiskFull(say("The database's disk is full; nothing was written. Free some space.")) from error
         if "malformed" in text or "not a database" in text:
             raise DatabaseCorrupt(corruption_sentence(self._path)) from error
 

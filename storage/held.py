@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from bot.jobs.model import Job, JobError, Outcome, WishKind
 from bot.jobs.moves import AttemptFact, DeliveryFact, Move, Release
 from bot.jobs.states import BEFORE_SUBMITTING, FINAL, State
+from bot.languages.said import say
 from storage import tables
 from storage.database import insert_into
 from storage.jobs import Jobs
@@ -89,19 +90,21 @@ def _those_that_end(connection: sa.Connection) -> list[Job]:
 
 def _end(connection: sa.Connection, job: Job) -> Move:
     if job.state in BEFORE_SUBMITTING:
-        message = "This waited in a database that was restored, and may have been made since; nothing was charged here."
+        message = say(
+            "This waited in a database that was restored, and may have been made since; nothing was charged here."
+        )
         error = JobError(code="restored", message=message)
         released = Release(reason="waited in a restored database")
         return Move(job=job, to=State.CANCELLED, changes={"error": error}, money=released)
     if job.state is State.SUBMITTING:
         reason = "it was being sent when the restored backup was made"
         fact = AttemptFact(attempt_id=job.attempt_id or "", outcome=Outcome.UNCONFIRMED, reason=reason)
-        note = "This was being sent when the backup was made; it is looked up at the provider, and not sent again."
+        note = say("This was being sent when the backup was made; it is looked up at the provider, and not sent again.")
         details = {"reason": reason}
         return Move(job=job, to=State.UNCONFIRMED, changes={"note": note}, attempt=fact, details=details)
     if _is_posted(connection, job):
         return Move(job=job, to=State.DELIVERED, changes={"error": None})
-    message = (
+    message = say(
         "This was being posted when the restored backup was made, and may have been posted since. "
         "Look in the thread; if it is not there, press Send again."
     )

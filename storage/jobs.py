@@ -14,6 +14,7 @@ from bot.jobs.model import Asset, Job, JobEvent, JobRequest, WishKind
 from bot.jobs.moves import Hold, Move, Release, Settle
 from bot.jobs.states import FINAL, State, require
 from bot.keeping.pseudonyms import Pseudonyms
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
@@ -67,7 +68,7 @@ class Jobs:
         standing = self._repeats.find(connection, request, mark, now)
         if standing is not None:
             if standing["erased_at"] is not None:
-                raise Expired("This was asked before, and the job was deleted since. Ask anew.")
+                raise Expired(say("This was asked before, and the job was deleted since. Ask anew."))
             if standing["fingerprint"] != mark:
                 raise RequestKeyReused(
                     f"The key {request.request_key!r} was already used for another request; "

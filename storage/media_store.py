@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bot.errors import NO_ROOM, DiskFull, NotFound
 from bot.jobs.model import Asset, AssetKind
+from bot.languages.said import say
 from storage.shelves import Shelf, is_asset_id, key_of, shelf_for
 
 
@@ -126,7 +127,7 @@ def _no_room_is_disk_full() -> Iterator[None]:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        raise DiskFull("There is no room left on the disk; nothing half-written was kept.") from error
+        raise DiskFull(say("There is no room left on the disk; nothing half-written was kept.")) from error
 
 
 @contextlib.contextmanager
@@ -134,4 +135,4 @@ def _gone_is_not_found(asset_id: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NotFound(f"The file {asset_id[:12]}… is no longer in the media store.") from error
+        raise NotFound(say("The file {id}… is no longer in the media store.", id=asset_id[:12])) from error

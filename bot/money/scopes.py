@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.errors import BadPrompt
+from bot.languages.said import say
 from bot.money.amount import Money
 from bot.money.limits import UNLIMITED, Limit, Period
 
@@ -18,8 +19,11 @@ def read_scope(scope: str) -> str:
     """The same scope, or `BadPrompt` saying how scopes are written."""
     if not _SCOPE.fullmatch(scope):
         raise BadPrompt(
-            f"{scope!r} is no scope; write installation, workspace:slack:T1, channel:discord:1:2, role:discord:1:9, "
-            f"user:discord:1:7 or user:default."
+            say(
+                "{scope} is no scope; write installation, workspace:slack:T1, channel:discord:1:2, role:discord:1:9, "
+                "user:discord:1:7 or user:default.",
+                scope=repr(scope),
+            )
         )
     return scope
 
@@ -29,7 +33,7 @@ def read_limit(scope: str, per: str, *, usd: str | None = None, jobs: str | int 
     try:
         period = Period(per)
     except ValueError as error:
-        raise BadPrompt(f"A limit is per day or per month, not per {per!r}.") from error
+        raise BadPrompt(say("A limit is per day or per month, not per {word}.", word=repr(per))) from error
     return Limit(scope=read_scope(scope), period=period, micro_usd=_dollars(usd), jobs=_count(jobs))
 
 
@@ -41,9 +45,11 @@ def _dollars(text: str | None) -> int | None:
     try:
         amount = Money.usd(text)
     except ValueError as error:
-        raise BadPrompt(f"{text!r} is no amount of dollars; write one like 12.50, or unlimited.") from error
+        raise BadPrompt(
+            say("{word} is no amount of dollars; write one like 12.50, or unlimited.", word=repr(text))
+        ) from error
     if amount < 0:
-        raise BadPrompt("A limit cannot be below zero; 0 means that nothing may be spent.")
+        raise BadPrompt(say("A limit cannot be below zero; 0 means that nothing may be spent."))
     return int(amount)
 
 
@@ -55,7 +61,9 @@ def _count(text: str | int | None) -> int | None:
     try:
         count = int(text)
     except ValueError as error:
-        raise BadPrompt(f"{text!r} is no number of clips; write one like 20, or unlimited.") from error
+        raise BadPrompt(
+            say("{word} is no number of clips; write one like 20, or unlimited.", word=repr(text))
+        ) from error
     if count < 0:
-        raise BadPrompt("A limit cannot be below zero; 0 means that no clip may be made.")
+        raise BadPrompt(say("A limit cannot be below zero; 0 means that no clip may be made."))
     return count

@@ -24,6 +24,7 @@ from adapters.media.hosting import SignedLinks
 from bot.doctor.finding import Finding
 from bot.errors import DeliveryDelayed, ProviderUnavailable
 from bot.jobs.model import Asset, Delivery, InputRef, Requester
+from bot.languages.said import say
 from bot.ports import Checkpoint, Clock, JobCard, MediaStore, MediaWorkshop, MessageRef, Parcel, Receipt
 
 log = structlog.get_logger(__name__)
@@ -133,7 +134,7 @@ class DiscordCourier:
         if original is not None:
             return card_reference(anchor, str(original["id"]))
         if self._clock.now().timestamp() - anchor.asked_at < ANSWER_COMES_WITHIN_S:
-            raise DeliveryDelayed("The answer is still being given.", retry_after_s=2.0)
+            raise DeliveryDelayed(say("The answer is still being given."), retry_after_s=2.0)
         return None
 
     async def _post(self, card: JobCard, anchor: Anchor, payload: dict[str, Any], nonce: str) -> MessageRef | None:

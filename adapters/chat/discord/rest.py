@@ -21,6 +21,7 @@ from adapters.chat.discord.buckets import Buckets, RateLimited
 from adapters.http.answer import HttpAnswer, NoAnswer, NotConnected
 from bot import __version__
 from bot.errors import DeliveryDelayed, ReelbotError
+from bot.languages.said import say
 from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,7 @@ class Rest:
         """The same for addresses that hold an interaction's token: they need no other, and have limits of their own."""
         answer = await self._send(method, path, json, params, files, {})
         if answer.status == 429:
-            raise RateLimited("Discord asked for a pause; trying again.", retry_after_s=_pause_s(answer))
+            raise RateLimited(say("Discord asked for a pause; trying again."), retry_after_s=_pause_s(answer))
         return _read(answer)
 
     async def _send(
@@ -172,7 +173,7 @@ class Rest:
             try:
                 return await self._http.ask(method, f"{self.api_url}{path}", home=self.api_url, headers=named, **more)
             except NotConnected as error:
-                raise DeliveryDelayed("Discord cannot be reached; trying again.") from error
+                raise DeliveryDelayed(say("{provider} cannot be reached; trying again.", provider="Discord")) from error
             except NoAnswer as error:
                 raise Unclear(f"Discord did not answer: {error}") from error
 
@@ -182,12 +183,13 @@ class Rest:
             pause_s = BANNED_PAUSE_S if is_ban else _pause_s(answer)
             of_all = is_ban or answer.headers.get("x-ratelimit-scope") == "global"
             self._buckets.refused(route, place, pause_s, of_all=of_all)
-            raise RateLimited("Discord asked for a pause; trying again.", retry_after_s=pause_s)
+            raise RateLimited(say("Discord asked for a pause; trying again."), retry_after_s=pause_s)
         if answer.status == 401:
             self._buckets.refused(route, place, UNAUTHORISED_PAUSE_S, of_all=True)
             log.error("discord.token_refused", fix="Set REELBOT_DISCORD__TOKEN to the bot's present token.")
             raise DeliveryDelayed(
-                "Discord does not accept our bot token; an operator must renew it.", retry_after_s=UNAUTHORISED_PAUSE_S
+                say("Discord does not accept our bot token; an operator must renew it."),
+                retry_after_s=UNAUTHORISED_PAUSE_S,
             )
 
 

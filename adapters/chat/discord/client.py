@@ -75,7 +75,7 @@ class ReelbotClient(discord.AutoShardedClient):
             await sync(
                 self.tree, stores.notes, self.front.service.desk.clock, guilds=self.front.settings.discord.guild_ids
             )
-        except discord.HTTPException:
+        except discord.DiscordException:
             # People have the commands of the last time; the next start tells these.
             log.exception("commands.not_told")
 
@@ -100,7 +100,7 @@ class ReelbotClient(discord.AutoShardedClient):
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """A server of ours can be reached (again); those of the start are noted in order by `on_ready`."""
         if self.is_ready():
-            await guilds.see(self.front, guild)
+            await guilds.appeared(self.front, guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """We were added to a server."""

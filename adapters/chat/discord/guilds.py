@@ -28,7 +28,7 @@ UNFINISHED = tuple(state for state in State if state not in FINAL)
 
 async def see_all(front: Front, client: discord.Client) -> None:
     """Note every server we are in, in the order in which we came: the first one ever is allowed."""
-    known = {each.workspace for each in await front.service.stores.workspaces.all() if each.platform == PLATFORM}
+    known = await _known(front)
     waiting = []
     for guild in sorted(client.guilds, key=_joined):
         permission = await see(front, guild)
@@ -44,6 +44,14 @@ async def see(front: Front, guild: discord.Guild) -> Permission:
     return await front.service.stores.workspaces.see(requester, guild.name)
 
 
+async def appeared(front: Front, guild: discord.Guild) -> None:
+    """A server can be reached: one that we never saw was joined just now, whatever else Discord calls it."""
+    if str(guild.id) in await _known(front):
+        await see(front, guild)
+    else:
+        await joined(front, guild)
+
+
 async def joined(front: Front, guild: discord.Guild) -> None:
     """We were added: where nobody may spend yet, the server and the operator are told."""
     if await see(front, guild) is not Permission.PENDING:
@@ -51,6 +59,10 @@ async def joined(front: Front, guild: discord.Guild) -> None:
     log.info("guild.pending", guild=str(guild.id))
     await _greet(front, guild)
     await _tell_operator(front, guild)
+
+
+async def _known(front: Front) -> set[str]:
+    return {each.workspace for each in await front.service.stores.workspaces.all() if each.platform == PLATFORM}
 
 
 async def _tell_operator(front: Front, guild: discord.Guild) -> None:
@@ -83,7 +95,7 @@ async def _greet(front: Front, guild: discord.Guild) -> None:
         return
     text = say(
         "Thanks for adding me! Camera moves made by `/animate` with the `local` model are free and work right now; for "
-        "the paid models the operator of this Reelbot must allow this server first, and has been told."
+        "the paid models the operator of this Reelbot must allow this server first."
     )
     body = {
         "content": in_language(text, str(guild.preferred_locale)),

@@ -19,7 +19,7 @@ from adapters.chat.discord.scene import MESSAGE_AT_MOST, Scene
 from adapters.chat.discord.turn import Turn
 from adapters.chat.discord.words import moment, plain
 from bot.cards.messages import headline
-from bot.errors import NotFound
+from bot.errors import BadPrompt, NotFound
 from bot.ids import new_id
 from bot.jobs.model import Job
 from bot.jobs.states import FINAL, State
@@ -150,7 +150,11 @@ async def _export(front: Front, turn: Turn) -> None:
     person = (await front.people.caller(turn.scene)).presser.person
     archive = front.service.desk.scratch / f"{new_id()}.zip"
     try:
-        done = await front.service.exporter.export(Extent(person=person), archive)
+        try:
+            done = await front.service.exporter.export(Extent(person=person), archive)
+        except BadPrompt as error:
+            # It names a place on this machine, which is nobody's business on Discord.
+            raise OSError("the export could not be written") from error
         if not done.jobs:
             raise NotFound(say("Nothing is kept of you here."))
         size = (await asyncio.to_thread(archive.stat)).st_size

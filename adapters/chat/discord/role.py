@@ -89,6 +89,9 @@ async def _stay(front: Front, first: asyncio.Event) -> None:
             await front.service.alerts.tell("discord.token", TOKEN)
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("discord.lost", why=str(error) or type(error).__name__)
+        except Exception:
+            # Whatever went wrong in the library: people are not left without an answer for it.
+            log.exception("discord.failed")
         finally:
             telling.cancel()
         tries = 0 if client.connected.is_set() else tries + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,7 +112,9 @@ def scene_of_message(message: discord.Message) -> Scene:
     parent = getattr(channel, "parent_id", None) if kind in THREADS else None
     ours = discord.Permissions.none()
     if guild is not None and isinstance(channel, discord.Thread | discord.abc.GuildChannel):
-        ours = channel.permissions_for(guild.me)
+        # A thread whose channel is not known has none that could be computed.
+        with suppress(discord.ClientException):
+            ours = channel.permissions_for(guild.me)
     return Scene(
         user=str(message.author.id),
         guild=_text(guild.id if guild else None),

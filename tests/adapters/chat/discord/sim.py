@@ -121,6 +121,8 @@ class World:
     alice: simcord.MemberActor
     bob: simcord.MemberActor
     lea: simcord.MemberActor
+    expected: tuple[type[BaseException], ...] = ()
+    """What discord.py may raise in this test; anything else fails it."""
 
     async def jobs(self) -> list[Job]:
         """Every job there is, newest first."""
@@ -191,7 +193,7 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
             guild = env.create_guild("Team")
             lead = guild.create_role("lead", permissions=discord.Permissions(manage_guild=True))
             await env.settle()
-            yield World(
+            world = World(
                 env=env,
                 house=house,
                 http=http,
@@ -203,7 +205,9 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
                 bob=guild.add_member(env.create_user("bob")),
                 lea=guild.add_member(env.create_user("lea"), roles=[lead]),
             )
-            env.raise_errors()
+            yield world
+            assert [error for error in env.errors if not isinstance(error, world.expected)] == []
+            assert all(each.get("allowed_mentions") == {"parse": []} for each in http.said())
         finally:
             await app.board.settle()
             await env.shutdown()

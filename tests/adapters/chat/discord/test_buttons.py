@@ -9,6 +9,8 @@ from typing import Any
 import discord
 import pytest
 
+from adapters.chat.discord.custom_ids import button_id
+from adapters.chat.discord.people import People
 from bot.jobs.model import Relation
 from bot.jobs.states import State
 from tests.adapters.chat.discord.sim import World, a_world, labels, shown, words
@@ -209,3 +211,66 @@ async def test_send_again_posts_the_clip_once_more(world: World) -> None:
 
     assert len(world.room.history()) == posts + 1
     assert len(await world.house.app.stores.deliveries.of_job((await world.job()).id)) == 2
+
+
+async def test_nobody_presses_a_job_of_another_server(world: World) -> None:
+    """Even if a button of ours came to stand there: to Mallory there is no such job."""
+    await world.animate()
+    job = await world.job()
+    elsewhere = world.env.create_guild("Elsewhere")
+    cellar = elsewhere.create_text_channel("cellar")
+    mallory = elsewhere.add_member(world.env.create_user("mallory"))
+    await world.env.settle()
+
+    for action in ("cancel", "again", "edit", "delete", "erase"):
+        pressed = await mallory.click(await _a_button(world, cellar, button_id(action, job.id)), label="Press")
+
+        assert pressed.ephemeral
+        assert words(pressed.response) == "There is no such job here."
+    assert (await world.job()).state is State.RECEIVED
+    assert not await world.house.app.stores.wishes.cancel_requested(job.id)
+
+
+async def test_a_button_of_another_version_says_so(world: World) -> None:
+    """Instead of Discord's own "interaction failed"."""
+    message = await _a_button(world, world.room, "rb:f:vanished:1")
+
+    pressed = await world.alice.click(message, label="Press")
+
+    assert pressed.ephemeral
+    assert "from another version" in words(pressed.response)
+
+
+async def test_a_command_of_another_version_says_so(world: World) -> None:
+    """Discord still knows it, and we do not any more."""
+    client: Any = world.env.bot
+    client.tree.remove_command("quota")
+    world.expected = (discord.app_commands.CommandNotFound,)
+
+    answer = await world.alice.slash(world.room, "quota")
+
+    assert answer.ephemeral
+    assert "This command has changed" in words(answer.response)
+
+
+async def test_a_fault_of_ours_is_a_sentence_with_a_reference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback and no detail for the person; the operator finds it in the log by the interaction's id."""
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("a detail")
+
+    monkeypatch.setattr(People, "caller", broken)
+
+    answer = await world.animate()
+
+    assert answer.ephemeral
+    assert "Something went wrong on our side" in words(answer.response)
+    assert "a detail" not in words(answer.response)
+
+
+async def _a_button(world: World, channel: Any, custom_id: str) -> Any:
+    button = {"type": 2, "style": 2, "label": "Press", "custom_id": custom_id}
+    body = {"content": "x", "components": [{"type": 1, "components": [button]}], "allowed_mentions": {"parse": []}}
+    await world.front.rest.ask("POST", f"/channels/{channel.id}/messages", json=body)
+    await world.env.settle()
+    return channel.last_message

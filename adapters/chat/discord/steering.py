@@ -14,7 +14,7 @@ from discord.app_commands import Choice, locale_str
 from adapters.chat.discord.ceilings import set_limit
 from adapters.chat.discord.commands import Commands, model_choices
 from adapters.chat.discord.front import AnyInteraction, Front
-from adapters.chat.discord.people import AUTOMATIC, PLATFORM, Caller
+from adapters.chat.discord.people import AUTOMATIC, PLATFORM, Caller, locale_of
 from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
 from bot.errors import BadPrompt, NotAllowed
@@ -143,9 +143,7 @@ async def _tell(front: Front, turn: Turn, caller: Caller) -> None:
     """What is chosen now, in the language that is chosen now."""
     scene, stores = turn.scene, front.service.stores
     choices = await front.people.choices(scene)
-    turn.locale = str(choices.get(LANGUAGE) or scene.locale)
-    if turn.locale == AUTOMATIC:
-        turn.locale = scene.locale
+    turn.locale = locale_of(scene, choices)
     known = [each for each in await stores.limits.stored() if f":{PLATFORM}:{caller.workspace}" in f"{each.scope}:"]
     lines: list[str] = [
         say("Language: {value}", value=choices.get(LANGUAGE) or AUTOMATIC),

@@ -38,6 +38,10 @@ class Anchor:
     """Bytes, as the interaction said. It may be the asker's own, larger limit; the place's is never above it."""
     spoiler: bool = False
     """The picture was hidden until it is clicked: so is the clip."""
+    for_adults: bool = False
+    """What it is made from was shown in an age-restricted channel: it goes to such a channel, or to its asker alone."""
+    among_adults: bool = False
+    """`channel` is age-restricted, as whoever asked there was told."""
     new_thread: str | None = None
     """The name of a thread to open for the clip, where the setting says so."""
 

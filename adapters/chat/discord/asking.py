@@ -97,7 +97,7 @@ async def descend_in(front: Front, turn: Turn, parent: Job, relation: Relation, 
     async def work() -> Accepted:
         caller = await front.people.caller(turn.scene, of=parent)
         title = (changes.prompt if changes else None) or parent.prompt
-        requester = caller.requester(title=title, spoiler=anchor_of(parent.requester).spoiler)
+        requester = caller.requester(of=anchor_of(parent.requester), title=title)
         presser: Presser = caller.presser
         return await front.service.lineage.descend(
             parent, relation, requester, presser, changes, request_key=interaction_key(turn)

@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 
+from adapters.chat.discord.anchor import anchor_of
 from adapters.chat.discord.asking import descend_in
 from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY
 from adapters.chat.discord.custom_ids import BUTTON as PATTERN
@@ -97,13 +98,13 @@ async def _cancel(front: Front, turn: Turn, job: Job) -> None:
 
 async def _resend(front: Front, turn: Turn, job: Job) -> None:
     # Where we may not post, this press's own token is the only way to answer.
-    anchor = None if turn.scene.can_post else turn.scene.anchor().to_text()
+    anchor = None if turn.scene.can_post else turn.scene.anchor(of=anchor_of(job.requester)).to_text()
     await front.service.actions.resend(job.id, front.people.presser(turn.scene, job), anchor=anchor)
     await turn.nod()
 
 
 async def _post_here(front: Front, turn: Turn, job: Job) -> None:
-    anchor = turn.scene.anchor().to_text()
+    anchor = turn.scene.anchor(of=anchor_of(job.requester)).to_text()
     await front.service.actions.resend(job.id, front.people.presser(turn.scene, job), anchor=anchor)
     await turn.say(say("It is being posted here."))
 

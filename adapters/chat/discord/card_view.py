@@ -82,14 +82,6 @@ def link_button(label: str, url: str) -> dict[str, Any]:
     return {"type": BUTTON, "style": LINK, "label": label[:80], "url": url}
 
 
-def with_clip(card: dict[str, Any], filenames: Sequence[str], *, spoiler: bool) -> dict[str, Any]:
-    """A card's message that shows files sent along with it, above everything else."""
-    items = [{"media": {"url": f"attachment://{name}"}, "spoiler": spoiler} for name in filenames]
-    attachments = [{"id": number, "filename": name} for number, name in enumerate(filenames)]
-    gallery = {"type": GALLERY, "items": items}
-    return {**card, "components": [gallery, *card["components"]], "attachments": attachments}
-
-
 def clip_link(guild: str | None, place: str) -> str:
     """Where Discord's clients show a message; `place` is `channel:message`."""
     channel, _, message = place.partition(":")

@@ -169,7 +169,7 @@ class Deliverer:
         for place in in_order(anchor, card, has_token=has_token):
             if place.kind in course.given_up:
                 continue
-            if parcel.clip.flagged and not await self._surveyor.is_for_adults(place):
+            if not await self._may_go(parcel, place, anchor):
                 continue
             ready: Place | None = place
             if place.kind == "thread":
@@ -195,6 +195,12 @@ class Deliverer:
         raise DeliveryRefused(
             say("Nothing here can be posted to any more, and direct messages are closed. Press Send again elsewhere.")
         )
+
+    async def _may_go(self, parcel: Parcel, place: Place, anchor: Anchor) -> bool:
+        """What the provider flagged is seen in age-restricted channels only; what came from one, also by its asker."""
+        if parcel.clip.flagged or (anchor.for_adults and place.kind != "dm"):
+            return await self._surveyor.is_for_adults(place, anchor)
+        return True
 
     async def _post(self, course: Course, parcel: Parcel, anchor: Anchor, ready: Fitted, *, hidden: bool) -> str:
         """Send it; the message's id."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from adapters.chat.discord.anchor import Anchor
 from adapters.chat.discord.rest import Rest, RestError
 from adapters.chat.discord.scene import Scene
 from bot.jobs.actions import Presser
@@ -43,10 +44,13 @@ class Caller:
         """The language of the place where one was chosen, else the person's."""
         return locale_of(self.scene, self.choices)
 
-    def requester(self, *, title: str = "", spoiler: bool = False) -> Requester:
-        """As whom a job is asked for, with what its answer hangs on; `title` names its thread, if it gets one."""
+    def requester(self, *, of: Anchor | None = None, title: str = "", spoiler: bool = False) -> Requester:
+        """As whom a job is asked for, with what its answer hangs on; `title` names its thread, if it gets one.
+
+        `of` is what the answer of the job hung on that it is made from.
+        """
         scene = self.scene
-        anchor = scene.anchor(spoiler=spoiler, title=title, in_thread=self.choices.get("answer") == "thread")
+        anchor = scene.anchor(of=of, spoiler=spoiler, title=title, in_thread=self.choices.get("answer") == "thread")
         return Requester(
             platform=PLATFORM,
             workspace=self.workspace,

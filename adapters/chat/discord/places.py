@@ -98,9 +98,11 @@ class Surveyor:
             self._refused.clear()
         self._refused[key] = min(size, self._refused.get(key, size))
 
-    async def is_for_adults(self, place: Place) -> bool:
+    async def is_for_adults(self, place: Place, anchor: Anchor) -> bool:
         """Whether a channel, or the channel around a thread, is age-restricted. `False` where nobody can tell."""
-        if place.kind in {"dm", "answer"} or place.guild is None:
+        if place.kind == "answer":
+            return anchor.among_adults
+        if place.kind == "dm" or place.guild is None:
             return False
         channel = await self._about(f"/channels/{place.channel}")
         if channel.get("type") in {10, 11, 12} and channel.get("parent_id"):

@@ -42,6 +42,8 @@ class Scene:
     moderates: bool
     """May delete others' messages here."""
     at: datetime
+    among_adults: bool = False
+    """The channel, or the one around the thread, is age-restricted."""
     interaction: str | None = None
     application: str | None = None
     token: str | None = None
@@ -54,8 +56,13 @@ class Scene:
         """What our log calls it, and an operator can look for."""
         return self.interaction or self.message or self.channel
 
-    def anchor(self, *, spoiler: bool = False, title: str = "", in_thread: bool = False) -> Anchor:
-        """What an answer to this hangs on; `in_thread` asks for a thread of its own named `title`, where one can be."""
+    def anchor(
+        self, *, of: Anchor | None = None, spoiler: bool = False, title: str = "", in_thread: bool = False
+    ) -> Anchor:
+        """What an answer to this hangs on; `in_thread` asks for a thread of its own named `title`, where one can be.
+
+        What is made from a job, or sent again, keeps that job's rules: `of` is what its answer hung on.
+        """
         opens = in_thread and self.can_open_thread and self.kind in (TEXT, ANNOUNCEMENT)
         return Anchor(
             channel=self.channel,
@@ -69,7 +76,9 @@ class Scene:
             by_token=not self.can_post and self.token is not None,
             is_private=self.is_private,
             upload_limit=self.upload_limit,
-            spoiler=spoiler,
+            spoiler=spoiler or (of is not None and of.spoiler),
+            for_adults=self.among_adults or (of is not None and of.for_adults),
+            among_adults=self.among_adults,
             new_thread=_thread_name(title) if opens else None,
         )
 
@@ -98,6 +107,7 @@ def scene_of(interaction: discord.Interaction[discord.Client]) -> Scene:
         leads=guild is not None and theirs.manage_guild,
         moderates=guild is not None and theirs.manage_messages,
         at=interaction.created_at,
+        among_adults=_among_adults(channel),
         interaction=str(interaction.id),
         application=str(interaction.application_id),
         token=interaction.token,
@@ -131,8 +141,17 @@ def scene_of_message(message: discord.Message) -> Scene:
         leads=False,
         moderates=False,
         at=message.created_at,
+        among_adults=_among_adults(channel),
         message=str(message.id),
     )
+
+
+def _among_adults(channel: object) -> bool:
+    """Threads do not carry the mark themselves, and are asked of their channel; direct messages have none."""
+    try:
+        return bool(channel.is_nsfw())  # type: ignore[attr-defined]  # what has none is answered below
+    except (AttributeError, discord.ClientException):
+        return False
 
 
 def _may_post(ours: discord.Permissions, kind: int | None) -> bool:

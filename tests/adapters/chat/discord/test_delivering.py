@@ -206,6 +206,26 @@ class TestFlagged:
         assert told["files"] == []
 
 
+class TestFromAnAgeRestrictedChannel:
+    """What was made there does not leave for a channel that is not."""
+
+    async def test_posted_there_it_is_no_secret(self, discord: DiscordBench) -> None:
+        parcel = await discord.parcel()
+        discord.world.change_channel(parcel.requester.channel or "", nsfw=True)
+
+        await deliver(discord, parcel, for_adults=True)
+
+        assert files_in(discord, parcel.requester.channel or "") == [parcel.filename]
+
+    async def test_sent_again_elsewhere_it_goes_to_the_asker_alone(self, discord: DiscordBench) -> None:
+        parcel = await discord.parcel()
+
+        receipt = await deliver(discord, parcel, for_adults=True)
+
+        assert receipt.method == "direct_message"
+        assert files_in(discord, parcel.requester.channel or "") == []
+
+
 class Tailor(FakeWorkshop):
     """Fits any clip by cutting the file."""
 

@@ -7,16 +7,17 @@ the same nonce by the first one only for "the past few minutes" (its documentati
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self, assert_never
+from typing import Final, assert_never
 
 import structlog
 
 from adapters.chat.discord.anchor import Anchor, anchor_of
 from adapters.chat.discord.answers import Answers
+from adapters.chat.discord.course import Course, nonce_of
 from adapters.chat.discord.fitting import Fitted, fitted
 from adapters.chat.discord.letters import answer_with_clip, clip_message, link_message, withheld_message
 from adapters.chat.discord.places import Place, Surveyor, below, in_order
@@ -47,40 +48,6 @@ LOOK_AGAIN_S = 3.0
 LINK_LIVES: Final = timedelta(days=7)
 SMALLEST_FILE: Final = 500_000
 """Bytes. A clip squeezed further is no longer worth watching: a link is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """How far a delivery has come: its checkpoint."""
-
-    place: Place | None = None
-    posting: bool = False
-    """A post to `place` may be on its way, or there."""
-    since: float = 0.0
-    """Seconds since 1970, of the first post to `place`."""
-    given_up: tuple[str, ...] = ()
-    """Kinds of places that do not take it."""
-    limit: int | None = None
-    """Bytes: what was larger was refused."""
-    wordless: bool = False
-    """The server's rules block our words: the clip goes without."""
-
-    def to_json(self) -> Checkpoint:
-        """As it is saved."""
-        return asdict(self) | {"given_up": list(self.given_up)}
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any] | None) -> Self:
-        """From what was saved."""
-        if not said:
-            return cls()
-        place = Place.from_json(said["place"]) if said["place"] else None
-        return cls(**{**said, "place": place, "given_up": tuple(said["given_up"])})
-
-    def elsewhere(self) -> Course:
-        """Give up on the place."""
-        assert self.place is not None
-        return Course(given_up=(*self.given_up, self.place.kind), limit=self.limit)
 
 
 class Deliverer:
@@ -308,11 +275,6 @@ class Deliverer:
         method = "direct_message" if place.kind == "dm" else method
         reference = f"{place.channel}:{message}" if message is not None else None
         return Receipt(place=_named(place), method=method, reference=reference)
-
-
-def nonce_of(delivery_id: str, place: Place) -> str:
-    """The same for every try of one delivery at one place; at most 25 characters."""
-    return f"{place.letter}{delivery_id.replace('-', '')[-20:]}"
 
 
 def _named(place: Place) -> str:

@@ -120,6 +120,34 @@ def test_a_command_becomes_a_card_and_then_a_clip(busy: Town) -> None:
     assert len(busy.world.from_bot(channel)) == 2
 
 
+@pytest.mark.parametrize(
+    ("fault", "when"), [("reset", "before"), ("reset", "after"), ("status:503", "before"), ("status:502", "after")]
+)
+def test_an_answer_that_breaks_off_is_still_one_card(busy: Town, fault: str, when: str) -> None:
+    """Discord was told or was not: there is one job, one card, one clip."""
+    _, channel, alice = busy.place()
+    busy.world.fault("POST /interactions/*/*/callback", fault, when=when)
+
+    answer = busy.animate(alice, channel)
+
+    busy.clip_in(channel)
+    answer.wait_for(lambda card: "Your clip is ready" in texts(card), timeout_s=30)
+    assert len(busy.world.from_bot(channel)) == 2
+
+
+def test_a_burst_of_commands_keeps_discords_limits(busy: Town) -> None:
+    """Six cards in one channel, edited and answered: no request is sent whose bucket was empty, and all end well."""
+    _, channel, alice = busy.place()
+    busy.world.mark()
+
+    answers = [busy.animate(alice, channel) for _ in range(6)]
+
+    busy.clip_in(channel, 6)
+    for answer in answers:
+        answer.wait_for(lambda card: "Your clip is ready" in texts(card), timeout_s=60)
+    assert [entry for entry in busy.world.journal("throttled") if entry.get("ignored")] == []
+
+
 def test_a_mention_with_a_picture(busy: Town) -> None:
     """Words of the prompt count; card and clip reply to the message that asked."""
     _, channel, alice = busy.place()

@@ -138,7 +138,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
-        assets=Assets(database),
+        assets=Assets(database, clock),
         ledger=ledger,
         limits=limits,
         health=ProviderHealth(database, clock),
@@ -230,6 +230,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         keys=keys,
         alerts=Alerts(stores.notes, alarms(settings, chats)),
         redraw=board.changed,
+        engine_is_here=lambda: switchboard.engine is not None,
     )
     return App(
         settings=settings,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from bot.alerts import Alerts
 from bot.cards.messages import eta_line, resting_line
 from bot.errors import BadPrompt
@@ -30,6 +32,8 @@ from bot.stores import Stores
 from bot.tracker.desk import Desk
 from bot.tracker.intake import TakenIn, keep_picture, keep_sound
 from bot.tracker.render_times import eta
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +64,28 @@ class Service:
     alerts: Alerts
     redraw: Callable[[Job], None]
     """Draws a job's card soon; returns at once."""
+    engine_is_here: Callable[[], bool]
+    """Whether this process runs the engine."""
 
     @property
     def exporter(self) -> Exporter:
         """Writes out what is kept."""
         return Exporter(self.stores, self.media, self.desk.clock, self.desk.scratch, self.describe)
+
+    async def copy_inputs(self, job: Job) -> None:
+        """Copy what a new job's person left on a chat, where no engine of this process does so at once.
+
+        Addresses of attachments do not live long, and the process that works may be down. A courtesy: what fails here
+        is tried again by the engine.
+        """
+        for role, ref in (("original", job.image), ("sound", job.audio)):
+            courier = self.desk.couriers.get(ref.source) if ref is not None else None
+            if ref is None or courier is None or self.engine_is_here():
+                continue
+            try:
+                await self.stores.assets.keep(job.id, role, await courier.collect(ref))
+            except Exception as error:
+                log.info("input.not_copied", job_id=job.id, role=role, why=str(error))
 
     async def take_picture(self, source: Path, model: Model, *, filename: str | None = None) -> KeptInput:
         """Check a local picture, bring it into the model's limits, and keep both the original and the copy.

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from bot.errors import AssetStale, Expired
 from bot.ids import JobId
 from bot.jobs.model import Asset, AssetKind
+from bot.jobs.states import State
 from bot.keeping.files import NAMED_WITHIN_S
 from bot.languages.said import say
+from bot.ports import Clock
 from storage import tables
 from storage.database import Database, insert_into
 from storage.rows import asset_from_row
@@ -29,8 +31,9 @@ _LOAD = sa.select(tables.assets).where(tables.assets.c.id == sa.bindparam("of_id
 class Assets:
     """The assets of one installation."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def load(self, asset_id: str) -> Asset | None:
         """One asset by its id."""
@@ -49,6 +52,23 @@ class Assets:
                 .where(roles.c.job_id == job_id)
             )
             return {row["role"]: asset_from_row(row) for row in rows.mappings()}
+
+    async def keep(self, job_id: JobId, role: str, asset: Asset) -> bool:
+        """Make a job that still waits for its inputs refer to one that was just put. False when it does not wait any more."""
+        return await self._database.transact("keep", self._keep, job_id, role, asset)
+
+    def _keep(self, connection: sa.Connection, job_id: JobId, role: str, asset: Asset) -> bool:
+        waits = sa.select(tables.jobs.c.id).where(
+            tables.jobs.c.id == job_id,
+            tables.jobs.c.state == State.RECEIVED.value,
+            tables.jobs.c.forget.is_(None),
+            tables.jobs.c.erased_at.is_(None),
+        )
+        if connection.execute(waits).first() is None:
+            return False
+        keep_assets(connection, [asset], self._clock.now())
+        refer_assets(connection, job_id, [(role, asset)])
+        return True
 
 
 def keep_assets(connection: sa.Connection, assets: Sequence[Asset], now: datetime) -> None:

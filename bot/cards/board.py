@@ -17,6 +17,7 @@ import structlog
 
 from bot.cards.card import card
 from bot.cards.messages import eta_line, resting_line
+from bot.errors import DeliveryDelayed
 from bot.jobs.model import OPERATORS_OWN, Delivery, Job
 from bot.jobs.states import FINAL, State
 from bot.ports import MessageRef, Paced
@@ -111,7 +112,13 @@ class CardBoard:
                     await self._show(job)
                 except Exception as error:
                     # The job goes on without its card.
-                    log.warning("card.not_shown", job_id=job_id, tries=failures + 1, exc_info=not failures)
+                    log.warning(
+                        "card.not_shown",
+                        job_id=job_id,
+                        tries=failures + 1,
+                        why=str(error),
+                        exc_info=not failures and not isinstance(error, DeliveryDelayed),
+                    )
                     if failures >= len(RETRIES_S):
                         return
                     self._latest.setdefault(job_id, job)

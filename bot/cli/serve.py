@@ -182,7 +182,7 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
                 courier = discord_courier(app)
                 role = discord_role(app.service, app.settings, courier, app.readiness)
                 await stack.enter_async_context(role)
-                say("Connected to Discord.")
+                say("Discord is answered.")
             if as_json:
                 show(where, as_json=True)
             await stop.wait()

@@ -208,3 +208,7 @@ class AssetStore(Protocol):
     async def of_job(self, job_id: JobId) -> dict[str, Asset]:
         """A job's files by role."""
         ...
+
+    async def keep(self, job_id: JobId, role: str, asset: Asset) -> bool:
+        """Make a job that waits for its inputs refer to one."""
+        ...

@@ -151,7 +151,7 @@ async def open_stores(
         evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
-        assets=Assets(database),
+        assets=Assets(database, clock),
         ledger=books,
         limits=rules,
         health=ProviderHealth(database, clock),

@@ -25,9 +25,11 @@ class FakeCourier:
         """What the next deliveries raise; those of `after_posting` come after the post."""
         self.after_posting = False
         self.cards: list[JobCard] = []
+        self.collected: list[str] = []
 
     async def collect(self, source: InputRef) -> Asset:
         """A picture of its own for each locator."""
+        self.collected.append(source.locator)
         file = self._folder / f"attachment-{new_id()}"
         file.write_bytes(PICTURE_MAGIC + source.locator.encode())
         assert self.media is not None

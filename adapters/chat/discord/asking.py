@@ -67,7 +67,10 @@ async def accept(front: Front, caller: Caller, ask: Ask) -> Accepted:
         audio=ask.sound.as_input() if ask.sound else None,
         settings=combine(model, written, fields),
     )
-    return await front.service.front_desk.accept(request)
+    job, is_new = await front.service.front_desk.accept(request)
+    if is_new:
+        front.meanwhile(front.service.copy_inputs(job))
+    return job, is_new
 
 
 def model_for(front: Front, named: str | None, choices: Mapping[str, Any]) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,12 @@ class Front:
     offered: Offered = field(default_factory=Offered)
     at_work: set[asyncio.Task[Any]] = field(default_factory=set)
     """Answers that are being given."""
+
+    def meanwhile(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the answer; it is finished before the role ends."""
+        task = asyncio.create_task(work)
+        self.at_work.add(task)
+        task.add_done_callback(self.at_work.discard)
 
     @contextmanager
     def busy(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from adapters.chat.discord.people import locale_of
 from adapters.chat.discord.rest import RestError, Unclear
 from adapters.chat.discord.scene import MESSAGE_AT_MOST, Scene, scene_of_message
 from adapters.chat.discord.words import plain
-from bot.errors import DeliveryDelayed, ReelbotError
+from bot.errors import DeliveryDelayed, LimitReached, NotAllowed, ReelbotError
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
@@ -54,8 +54,7 @@ class Mentions:
             await self._ask(scene, message, words)
         except ReelbotError as error:
             log.info("mention.refused", message=scene.message, code=error.code)
-            text = in_language(str(error), await self._locale(scene))
-            await self._reply(scene, plain(text, SENTENCE))
+            await self._refuse(scene, error)
         except Exception:
             # Every fault ends here: the person is told, the log has the rest.
             log.exception("mention.failed", message=scene.message)
@@ -65,6 +64,29 @@ class Mentions:
                 reference=scene.reference,
             )
             await self._reply(scene, in_language(text, scene.locale))
+
+    async def _refuse(self, scene: Scene, error: ReelbotError) -> None:
+        """Say what did not work: what concerns a person's budget or rights to that person alone, the rest as a reply."""
+        locale = await self._locale(scene)
+        text = plain(in_language(str(error), locale), SENTENCE)
+        if scene.guild is not None and isinstance(error, LimitReached | NotAllowed):
+            if await self._tell_alone(scene, text):
+                return
+            text = in_language(say("This cannot be done now; `/quota` tells you why, in private."), locale)
+        await self._reply(scene, text)
+
+    async def _tell_alone(self, scene: Scene, text: str) -> bool:
+        """By direct message; False when this person takes none."""
+        rest = self._front.rest
+        nonce = {"nonce": f"n{scene.message}"[:25], "enforce_nonce": True}
+        try:
+            opened = await rest.ask("POST", "/users/@me/channels", json={"recipient_id": scene.user})
+            body = {"content": text[:MESSAGE_AT_MOST], "allowed_mentions": NO_PINGS, **nonce}
+            await rest.ask("POST", f"/channels/{opened['id']}/messages", json=body)
+        except (RestError, Unclear, DeliveryDelayed) as error:
+            log.info("mention.not_told_alone", message=scene.message, why=str(error))
+            return False
+        return True
 
     async def _ask(self, scene: Scene, message: discord.Message, words: str) -> None:
         picture = _picture(message)

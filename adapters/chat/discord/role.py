@@ -43,6 +43,8 @@ async def discord_role(
     if settings.discord.token is None:
         raise ConfigurationError("The role `discord` needs REELBOT_DISCORD__TOKEN.")
     discord.http.Route.BASE = settings.discord.api_url
+    # Nobody speaks here: what is missing for voice is no news.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     await asyncio.to_thread(load_catalogues)
     people = People(service.stores.workspaces, courier.rest, service.desk.clock, settings.operators)
     front = Front(

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from benchmarks.table import Row, machine, show
 
-NAMES = ("lifecycle", "waiting", "startup", "history", "renderer", "asking", "polls", "paid", "moving", "fitting")
+NAMES = (
+    "lifecycle",
+    "waiting",
+    "startup",
+    "history",
+    "renderer",
+    "asking",
+    "polls",
+    "paid",
+    "moving",
+    "fitting",
+    "discord",
+)
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 HEAD = """\
@@ -30,8 +42,7 @@ Measured on {date}: {machine}.
 Command: `make bench` (that is `python -m benchmarks`).
 
 {table}
-The paid services are emulated on this machine. Acknowledging a chat's command under load belongs to a part not built yet
-and is not in the table.
+The paid services and Discord are emulated on this machine.
 """
 
 

@@ -94,13 +94,22 @@ async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[Report]:
                     await asyncio.gather(*(_read_all(app) for _ in range(READERS)))
                     return memory()
                 case ["memory"]:
-                    return memory()
+                    return await _settled()
             raise ValueError(what)
 
         yield report
         for task in moving:
             task.cancel()
         await asyncio.gather(*moving, return_exceptions=True)
+
+
+async def _settled() -> Any:
+    """What is held once the presses that were answered a moment ago have come to their end; what stays, stays."""
+    for _ in range(20):
+        if memory()["discord"] == 0:
+            break
+        await asyncio.sleep(0.1)
+    return memory()
 
 
 async def _read_all(app: App) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
 from bot.languages.said import say
 from storage import sqlite_driver
+from storage.turns import Turns
 from storage.writer_desk import WriterDesk
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction. Ours take milliseconds; a slow disk may need seconds."""
 READERS = 4
+WAITED_FOR = frozenset({"accept"})
+"""Transactions that a person waits for: they go before the work that goes on anyway."""
 _ALONE = "reelbot_alone"
 
 
@@ -46,7 +49,7 @@ class Database:
         self._writer = self._engine("BEGIN IMMEDIATE", size=1)
         self._readers = self._engine("BEGIN", size=READERS)
         self._lookers = self._readers.execution_options(**{_ALONE: True})
-        self._writing = asyncio.Lock()
+        self._writing = Turns()
         self._kept: AsyncConnection | None = None
         self._desk = WriterDesk(self._path, _set_up, watch)
 
@@ -93,7 +96,7 @@ class Database:
         Raises `DiskFull` when there was no room (nothing was written) and `DatabaseCorrupt` when the file is damaged.
         """
         with _Translated(self.path):
-            async with self._writing:
+            async with self._writing.turn():
                 connection = await self._writing_connection()
                 transaction = await connection.begin()
                 try:
@@ -119,7 +122,7 @@ class Database:
         the event loop does, too. Cancelled meanwhile, it is awaited to its end all the same.
         """
         with _Translated(self.path):
-            async with self._writing:
+            async with self._writing.turn(first=name in WAITED_FOR):
                 return await _to_its_end(self._desk.transact(name, function, arguments))
 
     async def _writing_connection(self) -> AsyncConnection:
@@ -132,7 +135,7 @@ class Database:
 
     async def probe(self) -> None:
         """Begin and roll back a write: proves that the file can be locked and written, and writes nothing."""
-        async with self._writing:
+        async with self._writing.turn():
             connection = await self._writing_connection()
             async with connection.begin() as transaction:
                 await connection.exec_driver_sql("SELECT 1")

@@ -179,10 +179,18 @@ _parsed = lru_cache(4096)(httpx.URL)
 """Polls ask the same addresses again and again, and reading one costs as much as sending it."""
 
 
+_ONCE_ONLY: Final = ("/interactions/", "/webhooks/")
+"""Addresses with a token in them: each is asked a few times and never again, and is better not remembered."""
+
+
+def _address(url: str) -> httpx.URL:
+    return httpx.URL(url) if any(part in url for part in _ONCE_ONLY) else _parsed(url)
+
+
 def _request(method: str, url: str, *, headers: Mapping[str, str], **more: Any) -> httpx.Request:
     """`ForbiddenAddress` for an address that is none, `NoAnswer` for a header that cannot be sent."""
     try:
-        return httpx.Request(method, _parsed(url), headers=_once(headers), extensions=_TIMEOUTS, **more)
+        return httpx.Request(method, _address(url), headers=_once(headers), extensions=_TIMEOUTS, **more)
     except httpx.InvalidURL as error:
         raise ForbiddenAddress("The address cannot be read.") from error
     except ValueError as error:

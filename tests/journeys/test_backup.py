@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.journeys.running import ROOT, document, environment, reelbot, server
 
-ROOM = 300_000
+ROOM = 400_000
 """Bytes a file may have: enough for the copy of the database, too few for the archive."""
 
 

@@ -89,7 +89,7 @@ async def ask_in(front: Front, turn: Turn, ask: Ask) -> None:
     """Answer an interaction with the card of what it asks for."""
 
     async def work() -> Accepted:
-        return await accept(front, await front.people.caller(turn.scene), ask)
+        return await accept(front, await front.people.caller(turn.scene, choices=turn.choices), ask)
 
     await show_job(front, turn, work)
 
@@ -98,7 +98,7 @@ async def descend_in(front: Front, turn: Turn, parent: Job, relation: Relation, 
     """Answer an interaction with the card of what is made from a job that exists."""
 
     async def work() -> Accepted:
-        caller = await front.people.caller(turn.scene, of=parent)
+        caller = await front.people.caller(turn.scene, of=parent, choices=turn.choices)
         title = (changes.prompt if changes else None) or parent.prompt
         requester = caller.requester(of=anchor_of(parent.requester), title=title)
         presser: Presser = caller.presser

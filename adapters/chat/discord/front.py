@@ -64,7 +64,8 @@ class Front:
         turn = Turn(self.answers, scene_of(interaction))
         with self.busy():
             try:
-                turn.locale = locale_of(turn.scene, await self.people.choices(turn.scene))
+                turn.choices = await self.people.choices(turn.scene)
+                turn.locale = locale_of(turn.scene, turn.choices)
                 yield turn
             except Exception as error:
                 # Every fault ends here: the person is told, and what was unexpected is logged with the interaction's id.

@@ -74,13 +74,15 @@ class People:
         self._operators = frozenset(operators)
         self._memberships: dict[tuple[str, str], tuple[float, bool]] = {}
 
-    async def caller(self, scene: Scene, *, of: Job | None = None) -> Caller:
+    async def caller(self, scene: Scene, *, of: Job | None = None, choices: Mapping[str, Any] | None = None) -> Caller:
         """Who asks. In direct messages, and where we are no member, this may ask Discord a few questions.
 
         `of` is the job under which somebody presses: where several workspaces are possible, its own comes first.
+        `choices` are the place's own, where they were read a moment ago.
         """
         workspace = await self._home(scene, of.requester.workspace if of else None)
-        choices = await self.choices(scene, workspace)
+        if choices is None or workspace != scene.guild:
+            choices = await self.choices(scene, workspace)
         return Caller(scene=scene, workspace=workspace, choices=choices, presser=self._presser(scene, workspace))
 
     async def choices(self, scene: Scene, workspace: str | None = None) -> Mapping[str, Any]:

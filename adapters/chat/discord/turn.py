@@ -31,6 +31,8 @@ class Turn:
         self._answers = answers
         self.scene = scene
         self.locale = locale or scene.locale
+        self.choices: Mapping[str, Any] | None = None
+        """What was chosen for this place, once it was read."""
         self._interaction = scene.interaction or ""
         self._application = scene.application or ""
         self._token = scene.token or ""

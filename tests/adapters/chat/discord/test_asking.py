@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.chat.discord import turn
 from adapters.chat.discord.people import Caller, People
 from adapters.chat.discord.scene import Scene
-from bot.jobs.model import Job
 from bot.jobs.states import State
 from tests.adapters.chat.discord.sim import PICTURE, World, a_world, anchor, labels, shown, words
 
@@ -31,9 +31,9 @@ def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         await promise(self, private=private)
         promised.set()
 
-    async def looking_up(self: People, scene: Scene, *, of: Job | None = None) -> Caller:
+    async def looking_up(self: People, scene: Scene, **known: Any) -> Caller:
         await world.env.external_wait(promised.wait(), reason="a slow question")
-        return await caller(self, scene, of=of)
+        return await caller(self, scene, **known)
 
     monkeypatch.setattr(turn, "PROMISE_AFTER_S", 0.05)
     monkeypatch.setattr(turn.Turn, "promise", promising)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bot.jobs.model import Job, JobError, Outcome, WishKind
 from bot.jobs.moves import AttemptFact, DeliveryFact, Move, Release
-from bot.jobs.states import BEFORE_SUBMITTING, FINAL, State
+from bot.jobs.states import BEFORE_SUBMITTING, UNFINISHED, State
 from bot.languages.said import say
 from storage import tables
 from storage.database import insert_into
@@ -49,7 +49,7 @@ def hold_everything(connection: sa.Connection, jobs: Jobs, *, epoch: int, now: d
 
     `epoch` is higher than any before: an engine that still had these jobs in hand changes nothing any more.
     """
-    unfinished = _jobs.c.state.in_([state.value for state in State if state not in FINAL])
+    unfinished = _jobs.c.state.in_([state.value for state in UNFINISHED])
     going_on = _jobs.c.state.in_([state.value for state in _GOING_ON])
     count = connection.execute(sa.select(sa.func.count()).select_from(_jobs).where(going_on)).scalar_one()
     connection.execute(_jobs.update().where(unfinished).values(epoch=epoch))

@@ -12,7 +12,7 @@ from bot.errors import Expired, Fenced, RequestKeyReused
 from bot.ids import JobId
 from bot.jobs.model import Asset, Job, JobEvent, JobRequest, WishKind
 from bot.jobs.moves import Hold, Move, Release, Settle
-from bot.jobs.states import FINAL, State, require
+from bot.jobs.states import FINAL, UNFINISHED, State, require
 from bot.keeping.pseudonyms import Pseudonyms
 from bot.languages.said import say
 from bot.money.amount import Money
@@ -155,7 +155,7 @@ class Jobs:
 
         Ended jobs, which may be a million, are taken over one by one should one of them move again (`claim`).
         """
-        unfinished = _jobs.c.state.in_([state.value for state in State if state not in FINAL])
+        unfinished = _jobs.c.state.in_([state.value for state in UNFINISHED])
         async with self._database.write("claim") as connection:
             await connection.execute(_jobs.update().where(unfinished, _jobs.c.epoch < epoch).values(epoch=epoch))
             rows = await connection.execute(sa.select(_jobs).where(unfinished).order_by(_jobs.c.seq))

@@ -46,10 +46,10 @@ async def jobs(*, json: Flag = False) -> int:
         Print them as JSON.
     """
     from bot.cli.session import session
-    from bot.jobs.states import FINAL, State
+    from bot.jobs.states import UNFINISHED
 
     async with session() as app:
-        under_way = await app.stores.jobs.in_state(*(state for state in State if state not in FINAL))
+        under_way = await app.stores.jobs.in_state(*UNFINISHED)
         documents = [await app.service.describe(each) for each in under_way]
         show({"jobs": documents}, as_json=json, text=_list(under_way) or "Nothing is under way.")
     return 0

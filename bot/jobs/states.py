@@ -53,6 +53,9 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 FINAL = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED})
 """States in which the engine has nothing left to do by itself."""
 
+UNFINISHED = tuple(state for state in State if state not in FINAL)
+"""The others."""
+
 BEFORE_SUBMITTING = frozenset({State.RECEIVED, State.QUOTED, State.QUEUED})
 """States in which cancelling is immediate and free."""
 

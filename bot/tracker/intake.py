@@ -38,12 +38,12 @@ async def collect(job: Job, desk: Desk) -> TakenIn:
             clip = await _known(job.image.locator, "clip", desk)
             taken_in += TakenIn(assets=(("image", clip),))
         elif job.image_asset is None:
-            original = await _copied(job, "original", desk) or await _original(job.image, "picture", folder, desk)
+            original = await _original(job, job.image, "original", folder, desk)
             source = await as_file(desk.media, original.id, folder / "original")
             kept = await keep_picture(source, original, model, desk.workshop, desk.media, folder)
             taken_in += kept
         if job.audio is not None and job.audio_asset is None:
-            original = await _copied(job, "sound", desk) or await _original(job.audio, "sound", folder, desk)
+            original = await _original(job, job.audio, "sound", folder, desk)
             source = await as_file(desk.media, original.id, folder / "sound")
             seconds = job.settings.duration_s
             taken_in += await keep_sound(source, original, seconds, desk.workshop, desk.media, folder)
@@ -96,12 +96,8 @@ def not_kept(what: str) -> str:
             return say("The clip is no longer kept; please attach it again.")
 
 
-async def _copied(job: Job, role: str, desk: Desk) -> Asset | None:
-    """What the front end that was asked has copied already."""
-    return (await desk.stores.assets.of_job(job.id)).get(role)
-
-
-async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset:
+async def _original(job: Job, ref: InputRef, role: str, folder: Path, desk: Desk) -> Asset:
+    what = "sound" if role == "sound" else "picture"
     match ref.source:
         case "asset":
             return await _known(ref.locator, what, desk)
@@ -110,6 +106,9 @@ async def _original(ref: InputRef, what: str, folder: Path, desk: Desk) -> Asset
             frame = folder / "frame.png"
             await desk.workshop.last_frame(await as_file(desk.media, clip.id, folder / "clip.mp4"), frame)
             return await desk.media.put(frame, AssetKind.ORIGINAL, "image/png", consume=True)
+    if (copied := (await desk.stores.assets.of_job(job.id)).get(role)) is not None:
+        # By the front end that was asked (`Service.copy_inputs`).
+        return copied
     courier = desk.couriers.get(ref.source)
     if courier is None:
         if what == "sound":

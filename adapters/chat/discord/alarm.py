@@ -15,12 +15,6 @@ def alarm(courier: Courier, channel: str) -> Sink:
     rest = courier.rest
 
     async def tell(sentence: str) -> None:
-        body = {
-            "content": sentence[:2000],
-            "nonce": secrets.token_hex(12),
-            "enforce_nonce": True,
-            "allowed_mentions": {"parse": []},
-        }
-        await rest.ask("POST", f"/channels/{channel}/messages", json=body)
+        await rest.post(channel, {"content": sentence[:2000]}, nonce=secrets.token_hex(12))
 
     return tell

@@ -15,6 +15,7 @@ import structlog
 from adapters.chat.discord.rest import (
     ALREADY_ANSWERED,
     BAD_TOKEN,
+    NO_PINGS,
     UNKNOWN_INTERACTION,
     Rest,
     RestError,
@@ -25,10 +26,9 @@ from bot.errors import DeliveryDelayed
 
 log = structlog.get_logger(__name__)
 
-MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, CHOICES, FORM = 4, 5, 6, 7, 8, 9
+MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, FORM = 4, 5, 6, 7, 9
 PRIVATE: Final = 1 << 6
 """The flag of a message that only the person who acted sees."""
-NO_PINGS: Final[Mapping[str, Any]] = {"parse": []}
 WAIT_FOR_ANSWER_S: Final = 4.0
 """Longest that a card is held back for the answer that is to become it."""
 MOST_REMEMBERED: Final = 1000
@@ -51,10 +51,6 @@ class Answers:
         said = await self._answer(interaction, token, MESSAGE, body)
         message = ((said or {}).get("resource") or {}).get("message") or {}
         return str(message["id"]) if "id" in message else None
-
-    async def text(self, interaction: str, token: str, text: str, *, private: bool = True) -> None:
-        """Answer with a sentence, by default for this person alone."""
-        await self.message(interaction, token, {"content": text[:2000]}, private=private)
 
     async def defer(self, interaction: str, token: str, *, private: bool = False, update: bool = False) -> None:
         """Promise an answer: `update` says that the message with the pressed button changes, or nothing does."""
@@ -135,10 +131,6 @@ class Answers:
         expected = self._expected.get(interaction)
         if expected is not None and not expected.done():
             expected.set_result(message)
-
-    def is_given_here(self, interaction: str) -> bool:
-        """Whether this process gives, or gave lately, the answer."""
-        return interaction in self._expected
 
     async def card_of(self, interaction: str) -> str | None:
         """The message an answer of this process became, as soon as it is there; `None` when there is none in time."""

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from adapters.chat.discord.anchor import anchor_of
-from adapters.chat.discord.card_view import card_reference, clip_link, render
+from adapters.chat.discord.card_view import card_reference, message_link, render
 from adapters.chat.discord.front import Front
 from adapters.chat.discord.inputs import Attachment
 from adapters.chat.discord.people import Caller
@@ -141,6 +141,5 @@ async def _started(work: Callable[[], Awaitable[Accepted]]) -> Accepted:
 def _asked_before(turn: Turn, job: Job, reference: str) -> str:
     """Two presses on one clip within ten seconds are one job, with one card, which is not this answer."""
     said = in_language(say("You asked for the same a moment ago; it is under way."), turn.locale)
-    if reference.startswith("@"):
-        return said
-    return f"{said} {clip_link(anchor_of(job.requester).guild, reference)}"
+    link = message_link(job.requester, reference)
+    return said if link is None else f"{said} {link}"

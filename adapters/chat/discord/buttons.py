@@ -17,6 +17,7 @@ from adapters.chat.discord.custom_ids import BUTTON as PATTERN
 from adapters.chat.discord.custom_ids import button_id
 from adapters.chat.discord.forms import job_form, models_of
 from adapters.chat.discord.front import AnyInteraction, Front
+from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
 from bot.errors import NotAllowed, NotFound
 from bot.jobs.model import Job, Relation
@@ -55,7 +56,7 @@ async def press(front: Front, interaction: AnyInteraction, action: str, job_id: 
     """Carry out a press; who may is checked here and by what is asked to do it (DESIGN §5)."""
     async with front.turn(interaction) as turn:
         if action == KEEP:
-            await turn.update(_closed(say("Nothing was deleted."), turn.locale))
+            await turn.update(closed(say("Nothing was deleted."), turn.locale))
             return
         job = await job_seen(front, turn, job_id)
         if action in AT_ONCE:
@@ -127,7 +128,7 @@ async def _erase(front: Front, turn: Turn, job: Job) -> None:
     presser = front.people.presser(turn.scene, job)
     await turn.nod()
     done = await front.service.forgetting.delete(job, presser)
-    await turn.redraw(_closed(erased(done), turn.locale))
+    await turn.redraw(closed(erased(done), turn.locale))
 
 
 _ACTIONS = {
@@ -152,6 +153,6 @@ def _button(label: str, action: str, job: Job, style: int, locale: str) -> dict[
     return {"type": BUTTON, "style": style, "label": text, "custom_id": button_id(action, job.id)}
 
 
-def _closed(text: str, locale: str) -> dict[str, Any]:
+def closed(text: str, locale: str) -> dict[str, Any]:
     """A question that was answered: its buttons are gone."""
-    return {"content": in_language(text, locale)[:2000], "components": []}
+    return {"content": in_language(text, locale)[:MESSAGE_AT_MOST], "components": []}

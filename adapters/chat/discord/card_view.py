@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from adapters.chat.discord.anchor import Anchor
+from adapters.chat.discord.anchor import Anchor, anchor_of
 from adapters.chat.discord.custom_ids import button_id
 from adapters.chat.discord.words import moment, plain
 from bot.chat_values import Button, JobCard
+from bot.jobs.model import Delivery, Requester
 from bot.jobs.states import State
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
@@ -50,14 +51,9 @@ def render(card: JobCard) -> dict[str, Any]:
     if small:
         texts.append("\n".join(_fitting(small)))
     parts: list[dict[str, Any]] = [{"type": TEXT, "content": text} for text in texts]
-    parts += rows(_pressable(card), card, extra=_way_to_the_clip(card))
+    parts += button_rows(_pressable(card), job_id=card.job_id, locale=locale, extra=_way_to_the_clip(card))
     colour = _COLOURS.get(State(card.state), _AT_WORK)
     return _message([{"type": CONTAINER, "accent_color": colour, "components": parts}])
-
-
-def rows(buttons: Sequence[Button], card: JobCard, extra: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-    """Rows of a card's buttons."""
-    return button_rows(buttons, job_id=card.job_id, locale=card.requester.locale, extra=extra)
 
 
 def button_rows(
@@ -82,10 +78,20 @@ def link_button(label: str, url: str) -> dict[str, Any]:
     return {"type": BUTTON, "style": LINK, "label": label[:80], "url": url}
 
 
-def clip_link(guild: str | None, place: str) -> str:
-    """Where Discord's clients show a message; `place` is `channel:message`."""
-    channel, _, message = place.partition(":")
+def message_link(requester: Requester, reference: str, *, is_direct: bool = False) -> str | None:
+    """Where Discord's clients show a message of a requester's job; `None` for one that only a token names."""
+    channel, _, message = reference.partition(":")
+    if not channel.isdigit():
+        return None
+    guild = None if is_direct else anchor_of(requester).guild
     return f"https://discord.com/channels/{guild or '@me'}/{channel}/{message}"
+
+
+def clip_link(requester: Requester, delivery: Delivery | None) -> str | None:
+    """The same for a posted clip; `None` where it has no message of its own."""
+    if delivery is None or not delivery.reference:
+        return None
+    return message_link(requester, delivery.reference, is_direct=delivery.method == "direct_message")
 
 
 def card_reference(anchor: Anchor, message: str) -> str:
@@ -100,16 +106,11 @@ def _pressable(card: JobCard) -> list[Button]:
 
 def _way_to_the_clip(card: JobCard) -> list[dict[str, Any]]:
     delivery, locale = card.delivery, card.requester.locale
-    if delivery is None or not delivery.reference:
-        return []
-    if delivery.method == "link":
+    if delivery is not None and delivery.method == "link" and delivery.reference:
         return [link_button(in_language(say("Watch the clip"), locale), delivery.reference)]
-    if delivery.reference.startswith("@"):
+    if (link := clip_link(card.requester, delivery)) is None:
         return []
-    guild = card.requester.workspace if card.requester.workspace.isdigit() else None
-    if delivery.method == "direct_message":
-        guild = None
-    return [link_button(in_language(say("Go to the clip"), locale), clip_link(guild, delivery.reference))]
+    return [link_button(in_language(say("Go to the clip"), locale), link)]
 
 
 def _fitting(lines: Sequence[str]) -> Iterator[str]:

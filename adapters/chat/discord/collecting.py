@@ -6,11 +6,12 @@ import asyncio
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.chat.discord.inputs import Attachment, attachment_of
 from adapters.chat.discord.rest import Rest, RestError, Unclear
+from adapters.chat.discord.shown import pictures
 from adapters.http.answer import NoAnswer
 from adapters.http.client import HttpClient
 from adapters.http.guard import ForbiddenAddress
@@ -18,8 +19,8 @@ from bot.errors import BadInput, DeliveryDelayed, ProviderUnavailable
 from bot.jobs.model import Asset, AssetKind, InputRef
 from bot.languages.said import say
 from bot.ports import MediaStore
+from bot.tracker.intake import LARGEST_PICTURE_BYTES
 
-LARGEST_BYTES: Final = 50_000_000
 DEADLINE_S: Final = 120.0
 _GONE = frozenset({403, 404, 410})
 
@@ -27,7 +28,7 @@ _GONE = frozenset({403, 404, 410})
 async def collect(ref: InputRef, rest: Rest, http: HttpClient, media: MediaStore, scratch: Path) -> Asset:
     """The attachment's bytes, kept. `BadInput` when it is gone or too large, `ProviderUnavailable` for passing reasons."""
     attachment = attachment_of(ref)
-    if attachment.size is not None and attachment.size > LARGEST_BYTES:
+    if attachment.size is not None and attachment.size > LARGEST_PICTURE_BYTES:
         raise _too_large()
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         into = Path(folder) / "attachment"
@@ -55,7 +56,7 @@ async def _download(attachment: Attachment, rest: Rest, http: HttpClient, into: 
             with await asyncio.to_thread(into.open, "wb", 0) as file:
                 async for piece in response.aiter_raw():
                     size += len(piece)
-                    if size > LARGEST_BYTES:
+                    if size > LARGEST_PICTURE_BYTES:
                         raise _too_large()
                     await asyncio.to_thread(file.write, piece)
     except ForbiddenAddress as error:
@@ -77,30 +78,18 @@ async def _read_again(attachment: Attachment, rest: Rest) -> Attachment | None:
         return None
     except (Unclear, DeliveryDelayed) as error:
         raise ProviderUnavailable(say("Discord did not send the picture; trying again.")) from error
-    for found in _files_of(message):
-        if attachment.id is not None and str(found.get("id")) == attachment.id:
-            return replace(attachment, url=str(found["url"]))
-        if attachment.id is None and _path(found.get("url")) == _path(attachment.url):
-            return replace(attachment, url=str(found["url"]))
+    for found in pictures(message):
+        same_path = attachment.id is None and _path(found.url) == _path(attachment.url)
+        if same_path or (found.id is not None and found.id == attachment.id):
+            return replace(attachment, url=found.url)
     return None
 
 
-def _files_of(message: dict[str, Any]) -> list[dict[str, Any]]:
-    found = list(message.get("attachments", ()))
-    for snapshot in message.get("message_snapshots", ()):
-        found += snapshot.get("message", {}).get("attachments", ())
-    for embed in [*message.get("embeds", ())]:
-        for kind in ("image", "thumbnail"):
-            if url := (embed.get(kind) or {}).get("proxy_url") or (embed.get(kind) or {}).get("url"):
-                found.append({"id": None, "url": url})
-    return found
-
-
-def _path(url: Any) -> str:
-    return urlsplit(str(url)).path
+def _path(url: str) -> str:
+    return urlsplit(url).path
 
 
 def _too_large() -> BadInput:
     return BadInput(
-        say("The file is larger than {megabytes} MB; send a smaller one.", megabytes=LARGEST_BYTES // 1_000_000)
+        say("The file is larger than {megabytes} MB; send a smaller one.", megabytes=LARGEST_PICTURE_BYTES // 1_000_000)
     )

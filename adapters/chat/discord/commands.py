@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 
 from adapters.chat.discord.asking import Ask, ask_in, interaction_key
-from adapters.chat.discord.forms import MOST_OPTIONS, OPTION, model_label, model_name, models_of
+from adapters.chat.discord.forms import LONGEST_PROMPT, MOST_OPTIONS, OPTION, model_label, model_name, models_of
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.images import command_picture, command_sound
 from bot.errors import BadPrompt, NotFound
 from bot.languages.said import say
 from bot.prompts.words import CAMERA_MOVES, MOTIONS
 
-LONGEST_PROMPT: Final = 4000
 CAMERAS = [Choice(name=each, value=each) for each in CAMERA_MOVES]
 MOVEMENTS = [Choice(name=each, value=each) for each in MOTIONS]
 

@@ -62,8 +62,8 @@ class DiscordCourier:
         self._media = media
         self._clock = clock
         self._scratch = scratch
-        self._surveyor = Surveyor(rest, clock)
-        self._deliverer = Deliverer(rest, self.answers, self._surveyor, media, workshop, clock, scratch, links)
+        surveyor = Surveyor(rest, clock)
+        self._deliverer = Deliverer(rest, self.answers, surveyor, media, workshop, clock, scratch, links)
         self._drawn: OrderedDict[str, str] = OrderedDict()
         """What the cards drawn last look like: the same is not sent twice."""
 
@@ -123,10 +123,9 @@ class DiscordCourier:
         """The answer to the interaction that asked, which is the card; `None` when there is none and will be none."""
         if anchor.interaction is None:
             return None
-        if self.answers.is_given_here(anchor.interaction):
-            message = await self.answers.card_of(anchor.interaction)
-            if message is not None:
-                return card_reference(anchor, message)
+        message = await self.answers.card_of(anchor.interaction)
+        if message is not None:
+            return card_reference(anchor, message)
         token = anchor.token_at(self._clock.now())
         if token is None or anchor.application is None:
             return None
@@ -139,16 +138,14 @@ class DiscordCourier:
 
     async def _post(self, card: JobCard, anchor: Anchor, payload: dict[str, Any], nonce: str) -> MessageRef | None:
         """Post it where the answer belongs, else to the asker directly; `None` where neither can be."""
-        body = payload | {"nonce": nonce, "enforce_nonce": True}
-        reply = {"message_reference": {"message_id": anchor.message, "fail_if_not_exists": False}}
         try:
-            posted = await self._posted(anchor.channel, body | (reply if anchor.message is not None else {}))
+            posted = await self.rest.post(anchor.channel, payload, nonce=nonce, reply_to=anchor.message)
         except RestError as error:
             log.info("card.no_place", job_id=card.job_id, why=str(error))
             if anchor.guild is None:
                 return None
             try:
-                posted = await self._posted(await self._surveyor.direct(card.requester.user), body)
+                posted = await self.rest.post(await self.rest.direct(card.requester.user), payload, nonce=nonce)
             except RestError as closed:
                 log.info("card.no_place_at_all", job_id=card.job_id, why=str(closed))
                 return None
@@ -158,21 +155,13 @@ class DiscordCourier:
             return await self._edit(card, anchor, payload, at)
         return at
 
-    async def _posted(self, channel: str, body: dict[str, Any]) -> dict[str, Any]:
-        posted: dict[str, Any] = await self.rest.ask("POST", f"/channels/{channel}/messages", json=body)
-        return posted
-
     async def _edit(self, card: JobCard, anchor: Anchor, payload: dict[str, Any], at: MessageRef) -> MessageRef | None:
         try:
             if at.reference.startswith("@"):
                 await self._edit_answer(card, anchor, payload)
             else:
-                channel, _, message = at.reference.partition(":")
                 patience_s = FINAL_PATIENCE_S if card.is_final else COURTESY_PATIENCE_S
-                path = f"/channels/{channel}/messages/{message}"
-                # The flags of a message stay what they were.
-                body = {name: value for name, value in payload.items() if name != "flags"}
-                await self.rest.ask("PATCH", path, json=body, patience_s=patience_s)
+                await self.rest.edit(at.reference, payload, patience_s=patience_s)
         except RestError as error:
             if error.number == UNKNOWN_MESSAGE and card.is_final:
                 # Somebody deleted the card; how the job ended is said once more.
@@ -196,8 +185,7 @@ class DiscordCourier:
                     return False
                 await self.answers.take_back(anchor.application, token)
             else:
-                channel, _, message = reference.partition(":")
-                await self.rest.ask("DELETE", f"/channels/{channel}/messages/{message}")
+                await self.rest.delete(reference)
         except RestError as error:
             return error.number in {UNKNOWN_MESSAGE, UNKNOWN_CHANNEL}
         return True

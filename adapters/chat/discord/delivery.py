@@ -143,7 +143,7 @@ class Deliverer:
                 ready = await self._surveyor.open_thread(place, anchor.new_thread or "Reelbot")
             elif place.kind == "dm":
                 try:
-                    ready = replace(place, channel=await self._surveyor.direct(parcel.requester.user))
+                    ready = replace(place, channel=await self._rest.direct(parcel.requester.user))
                 except (RestError, Unclear) as error:
                     if isinstance(error, Unclear):
                         raise DeliveryDelayed(str(error)) from error
@@ -181,8 +181,8 @@ class Deliverer:
             body = answer_with_clip(parcel, [each.filename for each in uploads], hidden=hidden)
             return str((await self._answers.edit(anchor.application, token, body, uploads))["id"])
         body = clip_message(parcel, place, anchor, uploads, wordless=course.wordless)
-        body |= {"nonce": nonce_of(parcel.delivery_id, place), "enforce_nonce": True}
-        posted = await self._rest.ask("POST", f"/channels/{place.channel}/messages", json=body, files=uploads)
+        nonce = nonce_of(parcel.delivery_id, place)
+        posted = await self._rest.post(place.channel, body, nonce=nonce, reply_to=place.reply_to, files=uploads)
         return str(posted["id"])
 
     def _after_refusal(self, course: Course, error: RestError, ready: Fitted) -> Receipt | Course:
@@ -220,12 +220,9 @@ class Deliverer:
             if place.kind == "answer" and token is not None and anchor.application is not None:
                 await self._answers.edit(anchor.application, token, body)
             elif parcel.card is not None and not parcel.card.reference.startswith("@") and place.kind != "dm":
-                channel, _, message = parcel.card.reference.partition(":")
-                edit = {name: value for name, value in body.items() if name != "flags"}
-                await self._rest.ask("PATCH", f"/channels/{channel}/messages/{message}", json=edit)
+                await self._rest.edit(parcel.card.reference, body)
             else:
-                body |= {"nonce": nonce_of(parcel.delivery_id, place), "enforce_nonce": True}
-                await self._rest.ask("POST", f"/channels/{place.channel}/messages", json=body)
+                await self._rest.post(place.channel, body, nonce=nonce_of(parcel.delivery_id, place))
         except RestError as error:
             raise DeliveryRefused(
                 say("The clip is too large to be posted here, and its address could not be shown either.")
@@ -260,10 +257,9 @@ class Deliverer:
     async def _tell_withheld(self, parcel: Parcel) -> None:
         """Tell the asker, and nobody else. Tried again for passing reasons; closed direct messages stay closed."""
         nonce = nonce_of(parcel.delivery_id, Place(kind="dm"))
-        body = withheld_message(parcel) | {"nonce": nonce, "enforce_nonce": True}
         try:
-            channel = await self._surveyor.direct(parcel.requester.user)
-            await self._rest.ask("POST", f"/channels/{channel}/messages", json=body)
+            channel = await self._rest.direct(parcel.requester.user)
+            await self._rest.post(channel, withheld_message(parcel), nonce=nonce)
         except RestError as error:
             log.info("delivery.withheld_not_told", job_id=parcel.job_id, why=str(error))
         except Unclear as error:

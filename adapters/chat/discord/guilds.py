@@ -7,14 +7,13 @@ from typing import Final
 import discord
 import structlog
 
-from adapters.chat.discord.answers import NO_PINGS
 from adapters.chat.discord.front import Front
 from adapters.chat.discord.people import PLATFORM
 from adapters.chat.discord.rest import RestError, Unclear
 from bot.errors import DeliveryDelayed, ReelbotError
 from bot.jobs.actions import Presser
 from bot.jobs.model import Requester
-from bot.jobs.states import FINAL, State
+from bot.jobs.states import UNFINISHED
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 from bot.workspaces import Permission
@@ -23,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 MOST_TOLD: Final = 3
 """Servers that came while we were away, and are told of at once; `doctor` and `workspaces list` name all of them."""
-UNFINISHED = tuple(state for state in State if state not in FINAL)
 
 
 async def see_all(front: Front, client: discord.Client) -> None:
@@ -97,14 +95,9 @@ async def _greet(front: Front, guild: discord.Guild) -> None:
         "Thanks for adding me! Camera moves made by `/animate` with the `local` model are free and work right now; for "
         "the paid models the operator of this Reelbot must allow this server first."
     )
-    body = {
-        "content": in_language(text, str(guild.preferred_locale)),
-        "allowed_mentions": NO_PINGS,
-        "nonce": f"w{guild.id}"[:25],
-        "enforce_nonce": True,
-    }
+    body = {"content": in_language(text, str(guild.preferred_locale))}
     try:
-        await front.rest.ask("POST", f"/channels/{channel.id}/messages", json=body)
+        await front.rest.post(str(channel.id), body, nonce=f"w{guild.id}")
     except (RestError, Unclear, DeliveryDelayed) as error:
         log.info("guild.not_greeted", guild=str(guild.id), why=str(error))
 

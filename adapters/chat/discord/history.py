@@ -136,11 +136,8 @@ def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bo
         f"-# {job.provider} · {job.settings.duration_s} s · {job.settings.resolution}{price}",
     ]
     posted = next((each for each in reversed(deliveries) if each.outcome == "posted" and each.reference), None)
-    if posted is not None and ":" in str(posted.reference) and not str(posted.reference).startswith(("@", "http")):
-        guild = job.requester.workspace if job.requester.workspace.isdigit() else None
-        guild = None if posted.method == "direct_message" else guild
-        there = in_language(say("Go to the clip"), locale)
-        lines.append(f"-# [{there}]({clip_link(guild, str(posted.reference))})")
+    if (link := clip_link(job.requester, posted)) is not None:
+        lines.append(f"-# [{in_language(say('Go to the clip'), locale)}]({link})")
     text = _text("\n".join(line for line in lines if line))
     if job.output is None or job.clip_deleted_at is not None or job.state not in (State.DELIVERED, State.UNDELIVERED):
         return text

@@ -19,7 +19,7 @@ from bot.ports import Parcel
 def clip_message(
     parcel: Parcel, place: Place, anchor: Anchor, uploads: Sequence[Upload], *, wordless: bool
 ) -> dict[str, Any]:
-    """A clip that plays inline, as a reply where there is something to reply to."""
+    """A clip that plays inline."""
     locale = parcel.requester.locale
     words = [] if place.kind == "dm" or anchor.guild is None else [f"<@{parcel.requester.user}>"]
     words.append(in_language(parcel.text, locale))
@@ -27,15 +27,11 @@ def clip_message(
         words.append(in_language(say("I could not post this in {place}.", place=f"<#{anchor.channel}>"), locale))
     elif place.kind == "parent":
         words.append(in_language(say("The thread it was asked in is closed."), locale))
-    body: dict[str, Any] = {
+    return {
         "content": "" if wordless else " ".join(words),
         "attachments": [{"id": number, "filename": each.filename} for number, each in enumerate(uploads)],
         "components": button_rows(parcel.buttons, job_id=parcel.job_id, locale=locale),
-        "allowed_mentions": {"parse": []},
     }
-    if place.reply_to is not None:
-        body["message_reference"] = {"message_id": place.reply_to, "fail_if_not_exists": False}
-    return body
 
 
 def answer_with_clip(parcel: Parcel, filenames: Sequence[str], *, hidden: bool) -> dict[str, Any]:
@@ -68,7 +64,6 @@ def link_message(parcel: Parcel, url: str, expires_at: datetime) -> dict[str, An
             {"type": TEXT, "content": f"**{said}**\n{in_language(parcel.text, locale)}"},
             *button_rows(parcel.buttons, job_id=parcel.job_id, locale=locale, extra=[watch]),
         ],
-        "allowed_mentions": {"parse": []},
     }
 
 
@@ -78,4 +73,4 @@ def withheld_message(parcel: Parcel) -> dict[str, Any]:
         "The provider marked your clip as possibly not safe for work, so I did not post it. It is kept: press Send again "
         "in an age-restricted channel, or delete it."
     )
-    return {"content": in_language(said, parcel.requester.locale), "allowed_mentions": {"parse": []}}
+    return {"content": in_language(said, parcel.requester.locale)}

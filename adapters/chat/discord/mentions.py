@@ -13,14 +13,14 @@ from typing import Final
 import discord
 import structlog
 
-from adapters.chat.discord.answers import NO_PINGS
 from adapters.chat.discord.asking import Ask, accept
 from adapters.chat.discord.front import Front
-from adapters.chat.discord.images import as_sent, pictures
+from adapters.chat.discord.images import as_sent
 from adapters.chat.discord.inputs import Attachment
 from adapters.chat.discord.people import locale_of
 from adapters.chat.discord.rest import RestError, Unclear
 from adapters.chat.discord.scene import MESSAGE_AT_MOST, Scene, scene_of_message
+from adapters.chat.discord.shown import pictures
 from adapters.chat.discord.words import plain
 from bot.errors import DeliveryDelayed, LimitReached, NotAllowed, ReelbotError
 from bot.languages.catalogue import in_language
@@ -78,11 +78,9 @@ class Mentions:
     async def _tell_alone(self, scene: Scene, text: str) -> bool:
         """By direct message; False when this person takes none."""
         rest = self._front.rest
-        nonce = {"nonce": f"n{scene.message}"[:25], "enforce_nonce": True}
         try:
-            opened = await rest.ask("POST", "/users/@me/channels", json={"recipient_id": scene.user})
-            body = {"content": text[:MESSAGE_AT_MOST], "allowed_mentions": NO_PINGS, **nonce}
-            await rest.ask("POST", f"/channels/{opened['id']}/messages", json=body)
+            channel = await rest.direct(scene.user)
+            await rest.post(channel, {"content": text[:MESSAGE_AT_MOST]}, nonce=f"n{scene.message}")
         except (RestError, Unclear, DeliveryDelayed) as error:
             log.info("mention.not_told_alone", message=scene.message, why=str(error))
             return False
@@ -119,15 +117,9 @@ class Mentions:
 
     async def _reply(self, scene: Scene, text: str) -> None:
         """One reply, without a ping; where we may not write it, there is nobody to tell."""
-        body = {
-            "content": text[:MESSAGE_AT_MOST],
-            "message_reference": {"message_id": scene.message, "fail_if_not_exists": False},
-            "allowed_mentions": NO_PINGS,
-            "nonce": f"e{scene.message}"[:25],
-            "enforce_nonce": True,
-        }
+        body = {"content": text[:MESSAGE_AT_MOST]}
         try:
-            await self._front.rest.ask("POST", f"/channels/{scene.channel}/messages", json=body)
+            await self._front.rest.post(scene.channel, body, nonce=f"e{scene.message}", reply_to=scene.message)
         except (RestError, Unclear, DeliveryDelayed) as error:
             log.info("mention.not_answered", message=scene.message, why=str(error))
 

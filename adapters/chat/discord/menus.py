@@ -21,9 +21,10 @@ from adapters.chat.discord.commands import Commands
 from adapters.chat.discord.custom_ids import form_id
 from adapters.chat.discord.forms import MENU, NEW, Filled, changes_of, filled, models_of, picture_form, prompt_in
 from adapters.chat.discord.front import AnyInteraction, Front
-from adapters.chat.discord.images import as_sent, pictures
+from adapters.chat.discord.images import as_sent
 from adapters.chat.discord.inputs import Attachment
 from adapters.chat.discord.rest import RestError
+from adapters.chat.discord.shown import pictures
 from adapters.chat.discord.turn import Turn
 from bot.errors import BadInput, BadPrompt, Expired
 from bot.jobs.model import Relation

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from discord.app_commands import locale_str
 
-from adapters.chat.discord.buttons import erased
-from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY, clip_link
+from adapters.chat.discord.buttons import closed, erased
+from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY, message_link
 from adapters.chat.discord.commands import Commands
 from adapters.chat.discord.custom_ids import form_id
 from adapters.chat.discord.front import AnyInteraction, Front
@@ -22,7 +22,7 @@ from bot.cards.messages import headline
 from bot.errors import BadPrompt, NotFound
 from bot.ids import new_id
 from bot.jobs.model import Job
-from bot.jobs.states import FINAL, State
+from bot.jobs.states import UNFINISHED
 from bot.keeping.export import Extent
 from bot.keeping.forgetting import Forgotten
 from bot.languages.catalogue import in_language
@@ -33,7 +33,6 @@ from bot.workspaces import PRIVATE
 
 FORGET: Final = "forget"
 YES, NO = "yes", "no"
-UNFINISHED: Final = tuple(state for state in State if state not in FINAL)
 MOST_JOBS: Final = 15
 PROMPT_SHOWN: Final = 80
 MOST_UPLOADED: Final = 10_000_000
@@ -83,13 +82,13 @@ async def answered(front: Front, interaction: AnyInteraction, of: str) -> None:
     """The question of `/forget-me` was answered."""
     async with front.turn(interaction) as turn:
         if of != YES:
-            await turn.update(_closed(say("Nothing was deleted."), turn.locale))
+            await turn.update(closed(say("Nothing was deleted."), turn.locale))
             return
         await turn.nod()
         done = Forgotten()
         for person in _persons(await front.people.caller(turn.scene)):
             done = _together(done, await front.service.forgetting.forget(person))
-        await turn.redraw(_closed(erased(done), turn.locale))
+        await turn.redraw(closed(erased(done), turn.locale))
 
 
 # --- what is left ---------------------------------------------------------------------------------------------------
@@ -136,10 +135,8 @@ async def _jobs(front: Front, turn: Turn) -> dict[str, Any]:
 async def _line(front: Front, job: Job, locale: str) -> str:
     said = f"**{in_language(headline(job), locale)}** {moment(job.created_at)}: {plain(job.prompt, PROMPT_SHOWN)}"
     known = await front.service.stores.deliveries.card(job.id)
-    if known is None or known[0].startswith("@"):
-        return said
-    guild = job.requester.workspace if job.requester.workspace.isdigit() else None
-    return f"{said} · {clip_link(guild, known[0])}"
+    link = message_link(job.requester, known[0]) if known is not None else None
+    return said if link is None else f"{said} · {link}"
 
 
 # --- what is kept ---------------------------------------------------------------------------------------------------
@@ -203,10 +200,6 @@ def _question(locale: str) -> dict[str, Any]:
 def _button(label: str, answer: str, style: int, locale: str) -> dict[str, Any]:
     text = in_language(label, locale)
     return {"type": BUTTON, "style": style, "label": text, "custom_id": form_id(FORGET, answer)}
-
-
-def _closed(text: str, locale: str) -> dict[str, Any]:
-    return {"content": in_language(text, locale)[:MESSAGE_AT_MOST], "components": []}
 
 
 def _together(first: Forgotten, second: Forgotten) -> Forgotten:

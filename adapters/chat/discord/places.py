@@ -109,11 +109,6 @@ class Surveyor:
             channel = await self._about(f"/channels/{channel['parent_id']}")
         return bool(channel.get("nsfw"))
 
-    async def direct(self, person: str) -> str:
-        """The channel of direct messages with a person."""
-        opened = await self._rest.ask("POST", "/users/@me/channels", json={"recipient_id": person})
-        return str(opened["id"])
-
     async def open_thread(self, place: Place, name: str) -> Place | None:
         """Open a thread at a message, or find the one that is there; `None` where that cannot be."""
         path = f"/channels/{place.channel}/messages/{place.reply_to}/threads"

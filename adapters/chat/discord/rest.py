@@ -33,6 +33,8 @@ PATIENCE_S: Final = 15.0
 UNAUTHORISED_PAUSE_S: Final = 60.0
 """After a refused token nothing is sent for so long: refused requests in numbers shut our address out."""
 BANNED_PAUSE_S: Final = 600.0
+NO_PINGS: Final[Mapping[str, Any]] = {"parse": []}
+"""Left out of a message, Discord's default applies: it pings whomever the text names."""
 _ID = re.compile(r"/\d{5,}(?=/|$)")
 
 # Codes of Discord's errors (its documentation, topics/opcodes-and-status-codes, read 2026-08-06).
@@ -148,6 +150,42 @@ class Rest:
             raise RateLimited(say("Discord asked for a pause; trying again."), retry_after_s=_pause_s(answer))
         return _read(answer)
 
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    async def post(
+        self,
+        channel: str,
+        body: Mapping[str, Any],
+        *,
+        nonce: str,
+        reply_to: str | None = None,
+        files: Sequence[Upload] = (),
+    ) -> dict[str, Any]:
+        """Post a message that pings nobody; the message. Raises what `ask` raises.
+
+        Within minutes the same `nonce` (at most 25 characters) again is the first message again, whatever it says.
+        """
+        whole = {**body, "allowed_mentions": NO_PINGS, "nonce": nonce, "enforce_nonce": True}
+        if reply_to is not None:
+            # What it replies to may be deleted meanwhile; the answer is not lost with it.
+            whole["message_reference"] = {"message_id": reply_to, "fail_if_not_exists": False}
+        posted: dict[str, Any] = await self.ask("POST", f"/channels/{channel}/messages", json=whole, files=files)
+        return posted
+
+    async def edit(self, reference: str, body: Mapping[str, Any], *, patience_s: float = PATIENCE_S) -> None:
+        """Change a message of ours, named `channel:message`; its flags stay what they were."""
+        whole = {name: value for name, value in body.items() if name != "flags"} | {"allowed_mentions": NO_PINGS}
+        await self.ask("PATCH", _path_of(reference), json=whole, patience_s=patience_s)
+
+    async def delete(self, reference: str) -> None:
+        """Delete a message, named `channel:message`."""
+        await self.ask("DELETE", _path_of(reference))
+
+    async def direct(self, person: str) -> str:
+        """The channel of direct messages with a person."""
+        opened = await self.ask("POST", "/users/@me/channels", json={"recipient_id": person})
+        return str(opened["id"])
+
     async def _send(
         self,
         method: str,
@@ -198,6 +236,11 @@ def route_of(method: str, path: str) -> tuple[str, str]:
     shape = _ID.sub("/:id", path)
     place = _ID.search(path)
     return f"{method} {shape}", place.group() if place else ""
+
+
+def _path_of(reference: str) -> str:
+    channel, _, message = reference.partition(":")
+    return f"/channels/{channel}/messages/{message}"
 
 
 def _read(answer: HttpAnswer) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.chat.discord.images import pictures
+from adapters.chat.discord.shown import pictures
 from tests.adapters.chat.discord.sim import PICTURE, World, a_world, anchor, shown, words
 from tests.emulators.judge_chat import PICTURE_MAGIC
 

@@ -38,6 +38,18 @@ class Forgotten:
     files_shared: int = 0
     """Files that other people's jobs use, too: they stay with those."""
 
+    def __add__(self, other: Forgotten) -> Forgotten:
+        """Both together."""
+        return Forgotten(
+            erased=self.erased + other.erased,
+            under_way=self.under_way + other.under_way,
+            posts_deleted=self.posts_deleted + other.posts_deleted,
+            posts_left=self.posts_left + other.posts_left,
+            # Said of all that is still there, not of one wish.
+            files_left=other.files_left,
+            files_shared=self.files_shared + other.files_shared,
+        )
+
     def remains(self) -> tuple[str, ...]:
         """Sentences for the person: what is left, where, and for how long."""
         said: list[str] = [

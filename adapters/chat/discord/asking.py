@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
 
+from adapters.chat.asking import Ask, hand_in
 from adapters.chat.discord.anchor import anchor_of
 from adapters.chat.discord.card_view import card_reference, message_link, render
 from adapters.chat.discord.front import Front
-from adapters.chat.discord.inputs import Attachment
 from adapters.chat.discord.people import Caller
 from adapters.chat.discord.turn import Turn
 from bot.cards.card import card
-from bot.errors import BadPrompt
 from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
-from bot.jobs.model import Job, JobRequest, Relation
-from bot.jobs.options import combine
+from bot.jobs.model import Job, Relation, Requester
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
-from bot.ports import Model
-from bot.prompts.words import parse
 
 log = structlog.get_logger(__name__)
 
@@ -31,65 +25,28 @@ Accepted = tuple[Job, bool]
 """A job, and whether it is new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What somebody wants, as options, form fields and words of the prompt say it."""
-
-    prompt: str
-    picture: Attachment
-    sound: Attachment | None = None
-    model: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `RenderSettings`; `None` is not said."""
-    key: str
-    """Of the request: the same interaction, or message, is one job."""
-
-
 def interaction_key(turn: Turn) -> str:
     """The request key of an interaction."""
     return f"discord:i:{turn.scene.interaction}"
 
 
-async def accept(front: Front, caller: Caller, ask: Ask) -> Accepted:
-    """Bring together what was said, and hand it in. Raises what `FrontDesk.accept` raises."""
-    written = parse(ask.prompt)
-    if not written.prompt:
-        raise BadPrompt(say("Say in a sentence what should happen in the picture."))
-    model = model_for(front, ask.model or written.model, caller.choices)
-    fields = {**ask.fields, "audio": True if ask.sound else None}
-    request = JobRequest(
-        requester=caller.requester(title=written.prompt, spoiler=ask.picture.spoiler),
-        request_key=ask.key,
-        prompt=written.prompt,
-        provider=model.provider,
-        model=model.slug,
-        image=ask.picture.as_input(),
-        audio=ask.sound.as_input() if ask.sound else None,
-        settings=combine(model, written, fields),
-    )
-    job, is_new = await front.service.front_desk.accept(request)
+async def accept(front: Front, caller: Caller, ask: Ask, *, spoiler: bool) -> Accepted:
+    """Hand in what was said. Raises what `FrontDesk.accept` raises."""
+
+    def requester(title: str) -> Requester:
+        return caller.requester(title=title, spoiler=spoiler)
+
+    job, is_new = await hand_in(front.service, ask, caller.choices, requester)
     if is_new:
         front.meanwhile(front.service.copy_inputs(job))
     return job, is_new
 
 
-def model_for(front: Front, named: str | None, choices: Mapping[str, Any]) -> Model:
-    """The model named, else the one chosen for the place, else the installation's own."""
-    desk, chosen = front.service.front_desk, choices.get("model")
-    if named is None and chosen is not None:
-        try:
-            return desk.model(None, str(chosen))
-        except BadPrompt:
-            # It was there when it was chosen; nobody here can be asked to choose anew.
-            log.warning("settings.model_gone", model=chosen)
-    return desk.model(None, named)
-
-
-async def ask_in(front: Front, turn: Turn, ask: Ask) -> None:
+async def ask_in(front: Front, turn: Turn, ask: Ask, *, spoiler: bool) -> None:
     """Answer an interaction with the card of what it asks for."""
 
     async def work() -> Accepted:
-        return await accept(front, await front.people.caller(turn.scene, choices=turn.choices), ask)
+        return await accept(front, await front.people.caller(turn.scene, choices=turn.choices), ask, spoiler=spoiler)
 
     await show_job(front, turn, work)
 

@@ -10,20 +10,21 @@ from typing import Any
 
 import discord
 
+from adapters.chat.choosing import models_of
 from adapters.chat.discord.anchor import anchor_of
 from adapters.chat.discord.asking import descend_in
 from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY
 from adapters.chat.discord.custom_ids import BUTTON as PATTERN
 from adapters.chat.discord.custom_ids import button_id
-from adapters.chat.discord.forms import job_form, models_of
+from adapters.chat.discord.forms import job_form
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
+from adapters.chat.wording import erased_sentence
 from bot.errors import NotAllowed, NotFound
 from bot.jobs.model import Job, Relation
-from bot.keeping.forgetting import Forgotten
 from bot.languages.catalogue import in_language
-from bot.languages.said import joined, say, say_n
+from bot.languages.said import say
 
 AT_ONCE = {"again": Relation.AGAIN, "loop": Relation.LOOP}
 BY_FORM = {"edit": Relation.EDIT, "extend": Relation.EXTEND, "frame": Relation.FRAME}
@@ -128,7 +129,7 @@ async def _erase(front: Front, turn: Turn, job: Job) -> None:
     presser = front.people.presser(turn.scene, job)
     await turn.nod()
     done = await front.service.forgetting.delete(job, presser)
-    await turn.redraw(closed(erased(done), turn.locale))
+    await turn.redraw(closed(erased_sentence(done), turn.locale))
 
 
 _ACTIONS = {
@@ -139,13 +140,6 @@ _ACTIONS = {
     ERASE: _erase,
     POST_HERE: _post_here,
 }
-
-
-def erased(done: Forgotten) -> str:
-    """What became of a wish to be forgotten, and what remains where."""
-    jobs = say_n("{count} job was erased.", "{count} jobs were erased.", done.erased)
-    posts = say_n("{count} message was deleted.", "{count} messages were deleted.", done.posts_deleted)
-    return joined((jobs, posts, *done.remains()))
 
 
 def _button(label: str, action: str, job: Job, style: int, locale: str) -> dict[str, Any]:

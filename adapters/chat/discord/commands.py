@@ -8,8 +8,10 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 
-from adapters.chat.discord.asking import Ask, ask_in, interaction_key
-from adapters.chat.discord.forms import LONGEST_PROMPT, MOST_OPTIONS, OPTION, model_label, model_name, models_of
+from adapters.chat.asking import Ask
+from adapters.chat.choosing import durations_of, model_label, model_name, models_of, resolutions_of
+from adapters.chat.discord.asking import ask_in, interaction_key
+from adapters.chat.discord.forms import LONGEST_PROMPT, MOST_OPTIONS, OPTION
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.images import command_picture, command_sound
 from bot.errors import BadPrompt, NotFound
@@ -69,10 +71,11 @@ def add_animate(tree: Commands, front: Front) -> None:
         expand: bool | None = None,
     ) -> None:
         async with front.turn(interaction, typed=prompt) as turn:
+            picture = command_picture(image)
             ask = Ask(
                 prompt=prompt,
-                picture=command_picture(image),
-                sound=command_sound(audio) if audio else None,
+                picture=picture.as_input(),
+                sound=command_sound(audio).as_input() if audio else None,
                 model=model,
                 fields={
                     "duration_s": duration, "resolution": resolution, "negative_prompt": negative, "seed": seed,
@@ -80,7 +83,7 @@ def add_animate(tree: Commands, front: Front) -> None:
                 },
                 key=interaction_key(turn),
             )  # fmt: skip
-            await ask_in(front, turn, ask)
+            await ask_in(front, turn, ask, spoiler=picture.spoiler)
 
     @animate.autocomplete("model")
     async def models(interaction: AnyInteraction, current: str) -> list[Choice[str]]:
@@ -98,7 +101,9 @@ def model_choices(front: Front, typed: str, locale: str) -> list[Choice[str]]:
         for each in models_of(front.service.desk.providers.values())
         if typed.casefold() in f"{each.title} {each.provider}/{each.slug}".casefold()
     ]
-    return [Choice(name=model_label(each, locale)[:OPTION], value=model_name(each)) for each in found[:MOST_OPTIONS]]
+    return [
+        Choice(name=model_label(each, locale, OPTION), value=model_name(each, OPTION)) for each in found[:MOST_OPTIONS]
+    ]
 
 
 def _durations(front: Front, model: str | None, typed: str) -> list[Choice[int]]:
@@ -107,10 +112,9 @@ def _durations(front: Front, model: str | None, typed: str) -> list[Choice[int]]
     except BadPrompt:
         chosen = []
     models = chosen or models_of(front.service.desk.providers.values())
-    known = sorted({seconds for each in models for seconds in each.durations_s if str(seconds).startswith(typed)})
+    known = [each for each in durations_of(models) if str(each).startswith(typed)]
     return [Choice(name=f"{each} s", value=each) for each in known[:MOST_OPTIONS]]
 
 
 def _resolutions(front: Front) -> list[str]:
-    models = models_of(front.service.desk.providers.values())
-    return list(dict.fromkeys(each for model in models for each in model.resolutions))[:MOST_OPTIONS]
+    return resolutions_of(models_of(front.service.desk.providers.values()))[:MOST_OPTIONS]

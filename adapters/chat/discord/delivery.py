@@ -18,7 +18,6 @@ import structlog
 from adapters.chat.discord.anchor import Anchor, anchor_of
 from adapters.chat.discord.answers import Answers
 from adapters.chat.discord.course import Course, nonce_of
-from adapters.chat.discord.fitting import Fitted, fitted
 from adapters.chat.discord.letters import answer_with_clip, clip_message, link_message, withheld_message
 from adapters.chat.discord.places import Place, Surveyor, below, in_order
 from adapters.chat.discord.rest import (
@@ -30,8 +29,10 @@ from adapters.chat.discord.rest import (
     Rest,
     RestError,
     Unclear,
+    Upload,
 )
 from adapters.chat.discord.searching import Search, search_for
+from adapters.chat.fitting import Fitted, fitted
 from adapters.media.hosting import SignedLinks
 from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Withheld
 from bot.jobs.model import Asset, AssetKind, Delivery, Requester
@@ -173,7 +174,9 @@ class Deliverer:
         """Send it; the message's id."""
         place = course.place
         assert place is not None
-        uploads = ready.uploads(parcel, hidden=hidden)
+        # A name that begins so hides a file until it is clicked.
+        begin = "SPOILER_" if hidden else ""
+        uploads = [Upload(path=path, filename=f"{begin}{name}") for path, name in ready.named(parcel)]
         if place.kind == "answer":
             token = anchor.token_at(self._clock.now())
             if token is None or anchor.application is None:

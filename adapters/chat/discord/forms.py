@@ -7,17 +7,15 @@ Facts: a form holds at most five parts; its title and labels at most 45 characte
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from adapters.chat.choosing import Filled, durations_of, model_label, model_name, resolutions_of
+from adapters.chat.choosing import filled as read_fields
 from adapters.chat.discord.custom_ids import form_id
-from bot.errors import BadPrompt
-from bot.jobs.catalogue import offered
-from bot.jobs.lineage import Changes
 from bot.jobs.model import Job, Relation
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
-from bot.ports import Model, Provider
+from bot.ports import Model
 from bot.prompts.words import CAMERA_MOVES
 
 TEXT_INPUT, MENU, LABEL = 4, 3, 18
@@ -34,15 +32,6 @@ TITLES: Final = {
     Relation.EXTEND: say("What happens next?"),
     Relation.FRAME: say("From the last frame"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """What a form came back with; empty fields are `None`."""
-
-    prompt: str
-    model: str | None
-    fields: Mapping[str, Any]
 
 
 def picture_form(of: str, models: Sequence[Model], model: Model, locale: str) -> dict[str, Any]:
@@ -73,54 +62,13 @@ def job_form(relation: Relation, job: Job, models: Sequence[Model], locale: str)
 def filled(data: Mapping[str, Any]) -> Filled:
     """What was filled in. `BadPrompt` for what no menu of ours offers."""
     said = dict(_values(data.get("components") or ()))
-    duration = said.get(DURATION)
-    if duration is not None and not duration.isdecimal():
-        raise BadPrompt(say("{value} is no length in seconds.", value=duration[:20]))
-    fields = {
-        "duration_s": int(duration) if duration else None,
-        "resolution": said.get(RESOLUTION),
-        "camera": said.get(CAMERA),
-    }
-    return Filled(prompt=said.get(PROMPT) or "", model=said.get(MODEL), fields=fields)
+    fields = {"resolution": said.get(RESOLUTION), "camera": said.get(CAMERA)}
+    return read_fields(said.get(PROMPT), said.get(MODEL), said.get(DURATION), fields)
 
 
 def prompt_in(data: Mapping[str, Any]) -> str:
     """The words of a form, whatever else is wrong with it."""
     return dict(_values(data.get("components") or ())).get(PROMPT) or ""
-
-
-def changes_of(form: Filled, job: Job) -> Changes:
-    """What of a filled form differs from the job under which it was opened."""
-    settings = {
-        name: value for name, value in form.fields.items() if value is not None and value != getattr(job.settings, name)
-    }
-    is_same_model = form.model in {None, f"{job.provider}/{job.model}", job.model}
-    is_same_prompt = " ".join(form.prompt.split()) == " ".join(job.prompt.split())
-    return Changes(
-        prompt=None if is_same_prompt else form.prompt,
-        settings=settings,
-        model=None if is_same_model else form.model,
-    )
-
-
-def models_of(providers: Iterable[Provider]) -> list[Model]:
-    """Everything that may be ordered for a picture."""
-    return [model for provider in providers for model in offered(provider)]
-
-
-def model_name(model: Model) -> str:
-    """How a choice names a model; `FrontDesk.model` understands it."""
-    full = f"{model.provider}/{model.slug}"
-    return full if len(full) <= OPTION else model.slug
-
-
-def model_label(model: Model, locale: str) -> str:
-    """A model and what its usual clip costs."""
-    price = model.price.price(duration_s=model.default_duration_s, resolution=model.default_resolution)
-    said = say("{title}: {price} for {seconds} s", title=model.title, price=price, seconds=model.default_duration_s)
-    if not price:
-        said = say("{title}: free", title=model.title)
-    return in_language(said, locale)[:OPTION]
 
 
 def _form(custom_id: str, title: str, parts: Sequence[dict[str, Any]], locale: str) -> dict[str, Any]:
@@ -143,14 +91,15 @@ def _prompt(text: str, locale: str) -> dict[str, Any]:
 
 def _models(models: Sequence[Model], present: Model | None, locale: str) -> dict[str, Any]:
     options = [
-        {"label": model_label(each, locale), "value": model_name(each)} | ({"default": True} if each is present else {})
+        {"label": model_label(each, locale, OPTION), "value": model_name(each, OPTION)}
+        | ({"default": True} if each is present else {})
         for each in models[:MOST_OPTIONS]
     ]
     return _label(say("Model"), _menu(MODEL, options), locale)
 
 
 def _durations(models: Sequence[Model], present: int | None, locale: str) -> dict[str, Any]:
-    known = sorted({seconds for model in models for seconds in model.durations_s})
+    known = durations_of(models)
     options = [
         _option(in_language(say("{seconds} s", seconds=each), locale), str(each), is_default=each == present)
         for each in known[:MOST_OPTIONS]
@@ -159,7 +108,7 @@ def _durations(models: Sequence[Model], present: int | None, locale: str) -> dic
 
 
 def _resolutions(models: Sequence[Model], present: str | None, locale: str) -> dict[str, Any]:
-    known = list(dict.fromkeys(each for model in models for each in model.resolutions))
+    known = resolutions_of(models)
     options = [_option(each, each, is_default=each == present) for each in known[:MOST_OPTIONS]]
     return _label(say("Resolution"), _menu(RESOLUTION, options), locale)
 

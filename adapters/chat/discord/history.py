@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from discord import app_commands
@@ -16,10 +14,8 @@ from adapters.chat.discord.custom_ids import button_id, form_id
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.people import PLATFORM, Caller
 from adapters.chat.discord.words import moment, plain
+from adapters.chat.past import Asked, Entry, asked_of, find_page
 from bot.cards.messages import headline
-from bot.errors import NotAllowed
-from bot.jobs.model import Delivery, Job
-from bot.jobs.states import State
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
@@ -29,34 +25,6 @@ PROMPT_SHOWN: Final = 160
 SECTION: Final = 9
 LONGEST: Final = 80
 """Characters that the id of a button has room for, after its name."""
-MINE, EVERYONE = "m", "e"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Which page: whose jobs, holding which words, before which place."""
-
-    everyone: bool = False
-    words: str = ""
-    cursor: str = ""
-
-    def to_text(self) -> str:
-        """For a button's id: no spaces."""
-        encoded = urlsafe_b64encode(self.words.encode()).decode().rstrip("=")
-        return f"{EVERYONE if self.everyone else MINE}.{self.cursor}.{encoded}"
-
-    @property
-    def is_too_long(self) -> bool:
-        """No id holds all of it."""
-        return len(self.to_text()) > LONGEST
-
-
-def asked_of(text: str) -> Asked:
-    """What a button's id said."""
-    who, _, rest = text.partition(".")
-    cursor, _, encoded = rest.partition(".")
-    words = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode(errors="replace")
-    return Asked(everyone=who == EVERYONE, words=words, cursor=cursor)
 
 
 def add_history(tree: Commands, front: Front) -> None:
@@ -92,29 +60,25 @@ async def turned(front: Front, interaction: AnyInteraction, of: str) -> None:
 
 async def page(front: Front, caller: Caller, asked: Asked) -> dict[str, Any]:
     """One page as a message. `NotAllowed` when others' jobs are not this person's to see."""
-    presser = caller.presser
-    if asked.everyone and not (presser.is_team_lead or presser.is_operator):
-        raise NotAllowed(say("Only people who manage this server can see what others made."))
-    found = await front.service.stores.history.page(
-        q=asked.words or None,
-        person=None if asked.everyone else presser.person,
+    found = await find_page(
+        front.service.stores,
         workspace=f"{PLATFORM}:{caller.workspace}",
-        limit=A_PAGE,
-        cursor=asked.cursor or None,
+        presser=caller.presser,
+        asked=asked,
+        most=A_PAGE,
     )
     locale = caller.locale
     parts = [_text(_title(asked, locale))]
-    for job in found.jobs:
-        deliveries = await front.service.stores.deliveries.of_job(job.id)
-        parts.append(_entry(job, deliveries, locale, names_asker=asked.everyone))
-    if not found.jobs:
+    for entry in found.entries:
+        parts.append(_entry(entry, locale, names_asker=asked.everyone))
+    if not found.entries:
         parts.append(_text(in_language(say("There is nothing here yet."), locale)))
     newest = Asked(everyone=asked.everyone, words=asked.words)
-    older = replace(newest, cursor=found.next_cursor or "")
+    older = newest.older(found.next_cursor or "")
     buttons = [*_turning(say("Newest"), newest, locale)] if asked.cursor else []
     if found.next_cursor:
         buttons += _turning(say("Older"), older, locale)
-        if older.is_too_long:
+        if _is_too_long(older):
             parts.append(_text(in_language(say("There is more: search with fewer words to turn pages."), locale)))
     if buttons:
         parts.append({"type": ROW, "components": buttons})
@@ -127,7 +91,8 @@ def _title(asked: Asked, locale: str) -> str:
     return f"{title} · {plain(asked.words, 100)}" if asked.words else title
 
 
-def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bool) -> dict[str, Any]:
+def _entry(entry: Entry, locale: str, *, names_asker: bool) -> dict[str, Any]:
+    job = entry.job
     price = f" · {job.charged}" if job.charged else ""
     asker = f" · <@{job.requester.user}>" if names_asker else ""
     lines = [
@@ -135,11 +100,10 @@ def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bo
         f"> {plain(job.prompt, PROMPT_SHOWN)}" if job.prompt else "",
         f"-# {job.provider} · {job.settings.duration_s} s · {job.settings.resolution}{price}",
     ]
-    posted = next((each for each in reversed(deliveries) if each.outcome == "posted" and each.reference), None)
-    if (link := clip_link(job.requester, posted)) is not None:
+    if (link := clip_link(job.requester, entry.posted)) is not None:
         lines.append(f"-# [{in_language(say('Go to the clip'), locale)}]({link})")
     text = _text("\n".join(line for line in lines if line))
-    if job.output is None or job.clip_deleted_at is not None or job.state not in (State.DELIVERED, State.UNDELIVERED):
+    if not entry.can_be_posted:
         return text
     label = in_language(say("Post here"), locale)
     button = {"type": BUTTON, "style": SECONDARY, "label": label, "custom_id": button_id(POST_HERE, job.id)}
@@ -148,7 +112,7 @@ def _entry(job: Job, deliveries: list[Delivery], locale: str, *, names_asker: bo
 
 def _turning(label: str, asked: Asked, locale: str) -> list[dict[str, Any]]:
     """The button, unless its words are too many for an id."""
-    if asked.is_too_long:
+    if _is_too_long(asked):
         return []
     custom_id = form_id(HISTORY, asked.to_text())
     return [{"type": BUTTON, "style": SECONDARY, "label": in_language(label, locale), "custom_id": custom_id}]
@@ -156,3 +120,8 @@ def _turning(label: str, asked: Asked, locale: str) -> list[dict[str, Any]]:
 
 def _text(content: str) -> dict[str, Any]:
     return {"type": TEXT, "content": content}
+
+
+def _is_too_long(asked: Asked) -> bool:
+    """No button's id holds all of it."""
+    return len(asked.to_text()) > LONGEST

@@ -5,17 +5,13 @@ and the pictures somebody was offered for a choice.
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 import discord
 
 from adapters.chat.discord.inputs import Attachment
-from adapters.chat.discord.shown import is_picture
-from bot.errors import BadInput
-from bot.languages.said import say
+from adapters.chat.pictures import is_picture, is_sound, no_picture, no_sound
 
-SOUNDS: Final = frozenset({".wav", ".mp3"})
 MOST_REMEMBERED: Final = 2000
 
 
@@ -29,20 +25,14 @@ def as_sent(message: discord.Message) -> dict[str, Any]:
 def command_picture(attachment: discord.Attachment) -> Attachment:
     """The picture given to a command. `BadInput` when it says of itself that it is none."""
     if not is_picture(attachment.filename, attachment.content_type):
-        raise BadInput(
-            say(
-                "{name} is no picture; attach a JPEG, PNG, WebP, BMP, GIF, HEIC or AVIF.",
-                name=attachment.filename[:80],
-            )
-        )
+        raise no_picture(attachment.filename)
     return _given(attachment)
 
 
 def command_sound(attachment: discord.Attachment) -> Attachment:
     """The sound given to a command. `BadInput` when it says of itself that it is none."""
-    said = attachment.content_type or ""
-    if not said.startswith("audio/") and PurePosixPath(attachment.filename.casefold()).suffix not in SOUNDS:
-        raise BadInput(say("{name} is no sound; attach a WAV or an MP3.", name=attachment.filename[:80]))
+    if not is_sound(attachment.filename, attachment.content_type):
+        raise no_sound(attachment.filename)
     return _given(attachment)
 
 

@@ -13,7 +13,8 @@ from typing import Final
 import discord
 import structlog
 
-from adapters.chat.discord.asking import Ask, accept
+from adapters.chat.asking import Ask
+from adapters.chat.discord.asking import accept
 from adapters.chat.discord.front import Front
 from adapters.chat.discord.images import as_sent
 from adapters.chat.discord.inputs import Attachment
@@ -93,7 +94,8 @@ class Mentions:
             return
         caller = await self._front.people.caller(scene)
         key = f"discord:m:{scene.channel}:{scene.message}"
-        job, is_new = await accept(self._front, caller, Ask(prompt=words, picture=picture, key=key))
+        ask = Ask(prompt=words, picture=picture.as_input(), key=key)
+        job, is_new = await accept(self._front, caller, ask, spoiler=picture.spoiler)
         if is_new:
             self._front.service.redraw(job)
 

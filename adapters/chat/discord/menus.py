@@ -14,12 +14,14 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from adapters.chat.discord.asking import Ask, ask_in, descend_in, interaction_key, model_for
+from adapters.chat.asking import Ask
+from adapters.chat.choosing import Filled, changes_of, model_for, models_of
+from adapters.chat.discord.asking import ask_in, descend_in, interaction_key
 from adapters.chat.discord.buttons import job_seen
 from adapters.chat.discord.card_view import COMPONENTS_V2, GALLERY, ROW, TEXT
 from adapters.chat.discord.commands import Commands
 from adapters.chat.discord.custom_ids import form_id
-from adapters.chat.discord.forms import MENU, NEW, Filled, changes_of, filled, models_of, picture_form, prompt_in
+from adapters.chat.discord.forms import MENU, NEW, filled, picture_form, prompt_in
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.images import as_sent
 from adapters.chat.discord.inputs import Attachment
@@ -79,15 +81,16 @@ async def submitted(front: Front, interaction: AnyInteraction, form: str, of: st
 async def _open(front: Front, turn: Turn, name: str) -> None:
     choices = await front.people.choices(turn.scene)
     models = models_of(front.service.desk.providers.values())
-    await turn.form(picture_form(name, models, model_for(front, None, choices), turn.locale))
+    await turn.form(picture_form(name, models, model_for(front.service.front_desk, None, choices), turn.locale))
 
 
 async def _ask(front: Front, turn: Turn, interaction: AnyInteraction, said: Filled, name: str) -> None:
     picture = front.offered.find(name) or _still_shown(interaction, name) or await _read_again(front, name)
     if picture is None:
         raise Expired(say("I do not know any more which picture that was: open the menu of the message again."))
-    ask = Ask(prompt=said.prompt, picture=picture, model=said.model, fields=said.fields, key=interaction_key(turn))
-    await ask_in(front, turn, ask)
+    key, named = interaction_key(turn), picture.as_input()
+    ask = Ask(prompt=said.prompt, picture=named, model=said.model, fields=said.fields, key=key)
+    await ask_in(front, turn, ask, spoiler=picture.spoiler)
 
 
 def _still_shown(interaction: AnyInteraction, name: str) -> Attachment | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from discord.app_commands import locale_str
 
-from adapters.chat.discord.buttons import closed, erased
+from adapters.chat.discord.buttons import closed
 from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY, message_link
 from adapters.chat.discord.commands import Commands
 from adapters.chat.discord.custom_ids import form_id
@@ -18,6 +18,7 @@ from adapters.chat.discord.rest import Upload
 from adapters.chat.discord.scene import MESSAGE_AT_MOST, Scene
 from adapters.chat.discord.turn import Turn
 from adapters.chat.discord.words import moment, plain
+from adapters.chat.wording import erased_sentence, standing_pieces, standings_shown
 from bot.cards.messages import headline
 from bot.errors import BadPrompt, NotFound
 from bot.ids import new_id
@@ -27,7 +28,6 @@ from bot.keeping.export import Extent
 from bot.keeping.forgetting import Forgotten
 from bot.languages.catalogue import in_language
 from bot.languages.said import say, say_n
-from bot.money.ledger import user_scope
 from bot.money.limits import Period, Standing
 from bot.workspaces import PRIVATE
 
@@ -87,8 +87,8 @@ async def answered(front: Front, interaction: AnyInteraction, of: str) -> None:
         await turn.nod()
         done = Forgotten()
         for person in _persons(await front.people.caller(turn.scene)):
-            done = _together(done, await front.service.forgetting.forget(person))
-        await turn.redraw(closed(erased(done), turn.locale))
+            done += await front.service.forgetting.forget(person)
+        await turn.redraw(closed(erased_sentence(done), turn.locale))
 
 
 # --- what is left ---------------------------------------------------------------------------------------------------
@@ -96,26 +96,13 @@ async def answered(front: Front, interaction: AnyInteraction, of: str) -> None:
 
 async def _quota(front: Front, turn: Turn) -> dict[str, Any]:
     requester = (await front.people.caller(turn.scene)).requester()
-    own = user_scope(requester)
-    standings = await front.service.stores.ledger.standings(requester)
-    shown = [
-        each for each in standings if each.limit_usd is not None or each.limit_jobs is not None or each.scope == own
-    ]
+    shown = standings_shown(await front.service.stores.ledger.standings(requester), requester)
     return {"content": "\n".join(_standing(each, turn.locale) for each in shown)[:MESSAGE_AT_MOST]}
 
 
 def _standing(standing: Standing, locale: str) -> str:
     title = _TITLES[standing.scope.partition(":")[0], standing.period]
-    if standing.limit_jobs is None:
-        clips = say_n("{count} clip", "{count} clips", standing.used_jobs)
-    else:
-        clips = say("{used} of {limit} clips", used=standing.used_jobs, limit=standing.limit_jobs)
-    if standing.limit_usd is None:
-        money = say("{used} spent", used=standing.used_usd)
-    else:
-        money = say("{used} of {limit}", used=standing.used_usd, limit=standing.limit_usd)
-    resets = say("resets {when}", when=moment(standing.resets_at))
-    told = [in_language(each, locale) for each in (clips, money, resets)]
+    told = [in_language(each, locale) for each in standing_pieces(standing, moment(standing.resets_at))]
     return f"**{in_language(title, locale)}**: {' · '.join(told)}"
 
 
@@ -200,14 +187,3 @@ def _question(locale: str) -> dict[str, Any]:
 def _button(label: str, answer: str, style: int, locale: str) -> dict[str, Any]:
     text = in_language(label, locale)
     return {"type": BUTTON, "style": style, "label": text, "custom_id": form_id(FORGET, answer)}
-
-
-def _together(first: Forgotten, second: Forgotten) -> Forgotten:
-    return Forgotten(
-        erased=first.erased + second.erased,
-        under_way=first.under_way + second.under_way,
-        posts_deleted=first.posts_deleted + second.posts_deleted,
-        posts_left=first.posts_left + second.posts_left,
-        files_left=second.files_left,
-        files_shared=first.files_shared + second.files_shared,
-    )

@@ -6,13 +6,11 @@ Works on messages as Discord sends them, so that it reads what the gateway, an i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from adapters.chat.discord.inputs import Attachment
+from adapters.chat.pictures import is_picture
 
-ENDINGS: Final = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif"})
-UNKNOWN: Final = "application/octet-stream"
 SPOILER: Final = 1 << 3
 GALLERY, THUMBNAIL = 12, 11
 
@@ -26,13 +24,6 @@ def pictures(message: Mapping[str, Any]) -> list[Attachment]:
     seen: set[str] = set()
     # A link's preview may show what is attached as well.
     return [each for each in found if not (each.url in seen or seen.add(each.url))]  # type: ignore[func-returns-value]  # remembers
-
-
-def is_picture(filename: str | None, content_type: str | None) -> bool:
-    """Whether a file's type, else its name, is that of a picture. Both are only said: its bytes are judged later."""
-    if content_type and content_type != UNKNOWN:
-        return content_type.startswith("image/") and "svg" not in content_type
-    return PurePosixPath((filename or "").casefold()).suffix in ENDINGS
 
 
 def _own(message: Mapping[str, Any], channel: str | None, number: str | None) -> Iterator[Attachment]:

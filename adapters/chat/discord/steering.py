@@ -11,14 +11,15 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 
-from adapters.chat.discord.ceilings import set_limit
+from adapters.chat.ceilings import Lead, set_limit
+from adapters.chat.choosing import model_to_remember
 from adapters.chat.discord.commands import Commands, model_choices
 from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.people import AUTOMATIC, PLATFORM, Caller, locale_of
 from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
+from adapters.chat.wording import limit_line
 from bot.errors import BadPrompt, NotAllowed
-from bot.jobs.as_json import limit_as_json
 from bot.languages.catalogue import LANGUAGES, in_language
 from bot.languages.said import Said, say
 from bot.money.limits import Limit
@@ -64,7 +65,13 @@ def add_settings(tree: Commands, front: Front) -> None:
     @app_commands.describe(value=locale_str(say("default: the installation's own")), here=locale_str(_HERE))
     async def model(interaction: AnyInteraction, value: app_commands.Range[str, 1, 200], here: bool = False) -> None:
         async with front.turn(interaction) as turn:
-            await _choose(front, turn, MODEL, None if value == DEFAULT else _model(front, value), here=here)
+            await _choose(
+                front,
+                turn,
+                MODEL,
+                None if value == DEFAULT else model_to_remember(front.service.front_desk, value),
+                here=here,
+            )
 
     @model.autocomplete("value")
     async def models(interaction: AnyInteraction, current: str) -> list[Choice[str]]:
@@ -93,7 +100,8 @@ def add_settings(tree: Commands, front: Front) -> None:
             if usd is None and clips is None:
                 raise BadPrompt(say("Say how many dollars, how many clips, or both."))
             name = _scope(caller, scope, role, member)
-            await set_limit(front.service.stores, caller, name, per, usd=usd, clips=clips)
+            lead = Lead(platform=PLATFORM, workspace=caller.workspace, presser=caller.presser)
+            await set_limit(front.service.stores, lead, name, per, usd=usd, clips=clips)
             await _tell(front, turn, caller)
 
     tree.add_command(group)
@@ -114,13 +122,6 @@ async def _choose(front: Front, turn: Turn, key: str, value: str | None, *, here
     channel = (turn.scene.parent or turn.scene.channel) if here else None
     await front.service.stores.workspaces.choose(PLATFORM, caller.workspace, key, value, channel=channel)
     await _tell(front, turn, caller)
-
-
-def _model(front: Front, value: str) -> str:
-    found = front.service.front_desk.model(None, value)
-    if found.made_from != "image":
-        raise BadPrompt(say("{model} is made from finished clips, not from pictures.", model=found.title))
-    return f"{found.provider}/{found.slug}"
 
 
 def _scope(caller: Caller, scope: str, role: discord.Role | None, member: discord.User | None) -> str:
@@ -160,18 +161,13 @@ def _where(value: Any) -> Said:
     return say("in a thread of its own") if value == THREAD else say("as a reply in the channel")
 
 
-def _limit(limit: Limit, caller: Caller) -> Said:
+def _limit(limit: Limit, caller: Caller) -> str:
     kind, _, rest = limit.scope.partition(":")
     number = rest.rpartition(":")[2]
-    said = limit_as_json(limit, source="stored")
-    usd, clips = said["usd"], said["jobs"]
     whom: str = {
         "workspace": say("this server"),
         "channel": f"<#{number}>",
         "user": f"<@{number}>",
         "role": say("each member") if number == caller.workspace else f"<@&{number}>",
     }.get(kind, limit.scope)
-    figures = {"whom": whom, "usd": "–" if usd is None else usd, "clips": "–" if clips is None else clips}
-    if limit.period.value == "day":
-        return say("Per day, {whom}: {usd} USD, {clips} clips", **figures)
-    return say("Per month, {whom}: {usd} USD, {clips} clips", **figures)
+    return limit_line(limit, whom)

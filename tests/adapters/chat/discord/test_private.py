@@ -74,7 +74,7 @@ async def test_nobody_sees_what_others_made_but_whoever_manages_the_server(world
     everybodys = await world.lea.slash(world.room, "history", everyone=True)
 
     assert "nothing here yet" in words(own.response)
-    assert "Only people who manage this server" in words(refused.response)
+    assert "Only people who manage this place" in words(refused.response)
     assert "the leaves move" in words(everybodys.response)
     assert everybodys.ephemeral
 

@@ -111,8 +111,8 @@ async def test_a_team_lead_lowers_the_budget_and_takes_it_back_but_never_raises_
         stored = await world.house.app.stores.limits.stored()
 
     assert "20.00 USD" in lowered
-    assert "at most $100.00" in refused
-    assert "at most $100.00" in unlimited
+    assert "At most $100.00" in refused
+    assert "At most $100.00" in unlimited
     assert "100.00 USD" in back
     assert [each.micro_usd for each in stored] == [100_000_000]
 
@@ -126,7 +126,7 @@ async def test_what_the_operator_stored_later_is_the_new_ceiling(tmp_path: Path)
 
         refused = await _limit(world, usd="60")
 
-    assert "at most $50.00" in refused
+    assert "At most $50.00" in refused
 
 
 async def _limit(world: World, **figures: Any) -> str:

@@ -6,11 +6,11 @@ give it more than the operator did.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from adapters.chat.discord.people import PLATFORM, Caller
 from bot.errors import NotAllowed
+from bot.jobs.actions import Presser
 from bot.languages.said import say
 from bot.money.amount import Money
 from bot.money.limits import UNLIMITED, Limit
@@ -20,16 +20,23 @@ from bot.stores import Stores
 DEFAULT: Final = "workspace:default"
 
 
-async def set_limit(
-    stores: Stores, caller: Caller, scope: str, per: str, *, usd: str | None, clips: str | None
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """Who sets limits, and for which server or workspace."""
+
+    platform: str
+    workspace: str
+    presser: Presser
+
+
+async def set_limit(stores: Stores, lead: Lead, scope: str, per: str, *, usd: str | None, clips: str | None) -> None:
     """Store a limit; a figure that is not said stays as it was. `NotAllowed` above what the operator gives the server."""
     wished = read_limit(scope, per, usd=usd, jobs=clips)
     stored = {(each.scope, each.period): each for each in [*stores.limits.defaults(), *await stores.limits.stored()]}
     before = stored.get((scope, wished.period)) or Limit(scope=scope, period=wished.period)
-    if scope.startswith("workspace:") and not caller.presser.is_operator:
+    if scope.startswith("workspace:") and not lead.presser.is_operator:
         given = stored.get((DEFAULT, wished.period)) or Limit(scope=DEFAULT, period=wished.period)
-        await _stay_below(stores, caller, wished, before, given)
+        await _stay_below(stores, lead, wished, before, given)
     await stores.limits.put(
         replace(
             wished,
@@ -39,9 +46,9 @@ async def set_limit(
     )
 
 
-async def _stay_below(stores: Stores, caller: Caller, wished: Limit, before: Limit, given: Limit) -> None:
+async def _stay_below(stores: Stores, lead: Lead, wished: Limit, before: Limit, given: Limit) -> None:
     """Refuse what is above the operator's figure, and remember that figure beside the team lead's own lower one."""
-    chosen = await stores.workspaces.settings(PLATFORM, caller.workspace)
+    chosen = await stores.workspaces.settings(lead.platform, lead.workspace)
     for name in ("micro_usd", "jobs"):
         figure: int | None = getattr(wished, name)
         if figure is None:
@@ -50,8 +57,8 @@ async def _stay_below(stores: Stores, caller: Caller, wished: Limit, before: Lim
         ceiling = _ceiling(getattr(before, name), getattr(given, name), chosen.get(key))
         if ceiling is not None and (figure == UNLIMITED or figure > ceiling):
             most = str(Money(ceiling)) if name == "micro_usd" else str(ceiling)
-            raise NotAllowed(say("This server has at most {most}; only an operator can give it more.", most=most))
-        await stores.workspaces.choose(PLATFORM, caller.workspace, key, [figure, ceiling])
+            raise NotAllowed(say("At most {most} are given here; only an operator can give more.", most=most))
+        await stores.workspaces.choose(lead.platform, lead.workspace, key, [figure, ceiling])
 
 
 def _ceiling(present: int | None, given: int | None, noted: Any) -> int | None:

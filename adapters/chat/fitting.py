@@ -1,4 +1,4 @@
-"""Bringing a clip into what a place takes, and into what Discord plays inline: H.264 with its index in front."""
+"""Bringing a clip into what a place takes, and into what chats play inline: H.264 with its index in front."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapters.chat.discord.rest import Upload
 from bot.errors import BadInput
 from bot.keeping.files import as_file
 from bot.ports import MediaStore, MediaWorkshop, Parcel
 
 PLAYS_INLINE: Final = "h264"
-"""HEVC and AV1 show as a bare file (seen by others: s9roll7/animatediff-cli-prompt-travel#237)."""
+"""HEVC and AV1 show as a bare file on Discord (seen by others: s9roll7/animatediff-cli-prompt-travel#237)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +27,11 @@ class Fitted:
         """The limit is per file."""
         return max(each.stat().st_size for each in (self.clip, self.part) if each is not None)
 
-    def uploads(self, parcel: Parcel, *, hidden: bool) -> list[Upload]:
-        """With their names; a name that begins so hides a file until it is clicked."""
-        begin = "SPOILER_" if hidden else ""
-        files = [Upload(path=self.clip, filename=f"{begin}{parcel.filename}")]
+    def named(self, parcel: Parcel) -> list[tuple[Path, str]]:
+        """With their names: the clip, and the new part where there is one."""
+        files = [(self.clip, parcel.filename)]
         if self.part is not None and parcel.part_filename is not None:
-            files.append(Upload(path=self.part, filename=f"{begin}{parcel.part_filename}"))
+            files.append((self.part, parcel.part_filename))
         return files
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.emulators.desk import Impossible, carry_out
 from tests.emulators.discord_bodies import Body
 from tests.emulators.discord_control_world import WorldControl
 from tests.emulators.discord_gateway import INVALID_SESSION, RECONNECT
-from tests.emulators.discord_interactions import Impossible, Interaction
+from tests.emulators.discord_interactions import Interaction
 from tests.emulators.discord_state import Message
 
 
@@ -22,15 +23,7 @@ class Control(WorldControl):
 
     async def do(self, request: web.Request) -> web.Response:
         """Carry out one op."""
-        wish = await request.json()
-        name = wish.pop("op")
-        op = getattr(self, f"do_{name}", None)
-        if op is None:
-            return web.json_response({"error": f"no such op: {name}"}, status=409)
-        try:
-            return web.json_response(await op(**wish))
-        except (Impossible, KeyError, ValueError, TypeError) as error:
-            return web.json_response({"error": f"{name}: {type(error).__name__}: {error}"}, status=409)
+        return await carry_out(self, request)
 
     # Messages
 

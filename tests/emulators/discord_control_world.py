@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.emulators import discord_permissions as permissions
-from tests.emulators.discord_interactions import Impossible
+from tests.emulators.desk import Impossible
 from tests.emulators.discord_state import (
     FORUM,
     MEDIA,

@@ -13,9 +13,9 @@ from aiohttp import web
 from tests.emulators.discord_bodies import CHUNK, Body, read_body, with_text_ids
 from tests.emulators.discord_calls import Call, Reply
 from tests.emulators.discord_errors import Refused, invalid
-from tests.emulators.discord_faults import Fault
 from tests.emulators.discord_limits import Throttled
 from tests.emulators.discord_openapi import ABSENT_ROUTES
+from tests.emulators.faults import Fault
 from tests.emulators.vendor_wire import page, reset
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Door:
 
         async def serve(request: web.Request) -> web.StreamResponse:
             self._discord.counts[operation] += 1
-            fault = self._discord.faults.take(request.method, request.path.removeprefix(BASE))
+            fault = self._discord.faults.take(f"{request.method} {request.path.removeprefix(BASE)}")
             if fault is not None:
                 facts = {"operation": operation, "path": request.path, "when": fault.when}
                 self._discord.journal.write("fault", fault=fault.fault, **facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.discord_interactions import Impossible
+from tests.emulators.desk import Impossible
 from tests.emulators.discord_options import Attach
 from tests.emulators.discord_rules import walk
 from tests.emulators.discord_state import Attachment

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.emulators.desk import Impossible
 from tests.emulators.discord_permissions import IN_DM, WITHOUT_BOT, bits
 from tests.emulators.discord_state import DM, Channel, Message, Person
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 IN_GUILD, IN_BOT_DM = 0, 1
-
-
-class Impossible(Exception):
-    """No person could do that in a Discord client."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.emulators.desk import Impossible
 from tests.emulators.discord_commands import ATTACHMENT, BOOLEAN, GROUP, INTEGER, NUMBER, STRING, SUBCOMMAND
-from tests.emulators.discord_interactions import Impossible
 from tests.emulators.discord_state import Attachment
 
 Attach = Callable[[Any], Attachment]

@@ -6,10 +6,11 @@ import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.emulators.desk import Impossible
 from tests.emulators.discord_bodies import Body, Upload
 from tests.emulators.discord_commands import CHAT, MESSAGE
 from tests.emulators.discord_forms import BUTTON, chosen, component_of, entities, submitted
-from tests.emulators.discord_interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Impossible, Interaction
+from tests.emulators.discord_interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Interaction
 from tests.emulators.discord_options import fill
 from tests.emulators.discord_permissions import bits
 from tests.emulators.discord_state import DM, FORUM, MEDIA, Attachment, Channel, Message, Person

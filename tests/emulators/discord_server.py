@@ -15,25 +15,22 @@ throttled, client-gone, fault, violation, emulator-fault.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import json
-import os
-import time
 from collections import ChainMap, Counter
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from tests.emulators.desk import Panel, arguments, serve
 from tests.emulators.discord_answers import Answers
 from tests.emulators.discord_cdn import Cdn
 from tests.emulators.discord_channels import Channels
 from tests.emulators.discord_commands import Commands
 from tests.emulators.discord_control import Control
 from tests.emulators.discord_door import BASE, Door, Handler, in_json
-from tests.emulators.discord_faults import Faults
+from tests.emulators.discord_faults import WORDS
 from tests.emulators.discord_gateway import GUILDS, Gateway
 from tests.emulators.discord_interactions import Interactions
 from tests.emulators.discord_limits import LIMITS, Limits
@@ -43,7 +40,8 @@ from tests.emulators.discord_people import People
 from tests.emulators.discord_permissions import bits
 from tests.emulators.discord_shapes import Shapes
 from tests.emulators.discord_state import Channel, World
-from tests.emulators.judging import Journal, read_journal, settings_from
+from tests.emulators.faults import Faults
+from tests.emulators.judging import Memory, settings_from
 
 SETTINGS: dict[str, Any] = {
     "token": "test-token",
@@ -66,18 +64,6 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Memory(Journal):
-    """A journal that also knows by heart what it wrote, for those who ask often."""
-
-    def __init__(self, path: Path, judge: str) -> None:
-        super().__init__(path, judge)
-        self.entries = list(read_journal(path))
-
-    def write(self, event: str, **facts: Any) -> None:
-        super().write(event, **facts)
-        self.entries.append({"at": time.time(), "event": event, **facts})
-
-
 class Discord:
     """All parts of the server, and the way of a request through them."""
 
@@ -93,7 +79,7 @@ class Discord:
         self.shapes = Shapes(self.world, self.cdn)
         self.judge = judge()
         self.limits = Limits(self)
-        self.faults = Faults()
+        self.faults = Faults(WORDS)
         self.gateway = Gateway(self)
         self.messages = Messages(self)
         self.channels = Channels(self)
@@ -181,29 +167,11 @@ class Discord:
             app.router.add_get(path, self.gateway.connect)
         app.router.add_get("/cdn/{kind}/{place}/{id}/{name}", self.cdn.get)
         app.router.add_post("/_emulator/do", self.control.do)
-        app.router.add_post("/_emulator/knobs", self._turn_knobs)
-        app.router.add_get("/_emulator/log", self._show_log)
-        app.router.add_get("/_emulator/counts", self._show_counts)
+        panel = Panel(known=SETTINGS, knobs=self.knobs, journal=self.journal, counts=self.counts)
+        panel.add_routes(app)
         app.router.add_get("/_emulator/world", self._show_world)
         app.router.add_route("*", "/{tail:.*}", self._nothing_here)
         return app
-
-    async def _turn_knobs(self, request: web.Request) -> web.Response:
-        for name, value in (await request.json()).items():
-            if name not in SETTINGS:
-                return web.json_response({"error": f"no setting {name}"}, status=409)
-            if value is None:
-                self.knobs.pop(name, None)
-            else:
-                self.knobs[name] = value
-        return web.json_response(self.knobs)
-
-    async def _show_log(self, request: web.Request) -> web.Response:
-        since = int(request.query.get("since", "0"))
-        return web.json_response(self.journal.entries[since:])
-
-    async def _show_counts(self, request: web.Request) -> web.Response:
-        return web.json_response(self.counts)
 
     async def _show_world(self, request: web.Request) -> web.Response:
         facts = {"bot": self.world.bot.id, "application": self.world.app_id, "owner": self.world.owner.id}
@@ -214,32 +182,17 @@ class Discord:
         return in_json(404, {"message": "404: Not Found", "code": 0})
 
     async def serve(self, port: int, port_file: Path) -> None:
-        """Listen on 127.0.0.1 until stdin ends; `port_file` appears, complete, once connections are taken."""
-        runner = web.AppRunner(self.app(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        port = runner.addresses[0][1]
-        self.cdn.base = f"http://127.0.0.1:{port}"
-        self.gateway.url = f"ws://127.0.0.1:{port}/gateway"
-        temporary = port_file.with_name(port_file.name + ".new")
-        temporary.write_text(str(port))
-        os.replace(temporary, port_file)
-        ended = asyncio.Event()
-        # Whoever started us holds the other end: when they die, however they die, we leave too. A file does not end.
-        with contextlib.suppress(PermissionError):
-            asyncio.get_running_loop().add_reader(0, ended.set)
-        await ended.wait()
-        os._exit(0)  # hanging connections have nothing to say any more
+        """Listen on 127.0.0.1 until stdin ends."""
+
+        async def told(taken: int) -> None:
+            self.cdn.base = f"http://127.0.0.1:{taken}"
+            self.gateway.url = f"ws://127.0.0.1:{taken}/gateway"
+
+        await serve(self.app(), port, port_file, told=told)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--name", default="discord")
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--script", type=Path, help="JSON that changes the settings")
-    options = parser.parse_args()
+    options = arguments("discord")
     discord = Discord(options.name, options.log, settings_from(options.script, **SETTINGS))
     asyncio.run(discord.serve(options.port, options.port_file))
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.emulators.discord_wire import File, Impossible, Wire, as_file, as_option
+from tests.emulators.discord_wire import Wire
+from tests.emulators.driver import File, Impossible, as_file, as_option
 
 __all__ = ["Answer", "DiscordWorld", "File", "Guild", "Impossible"]
 

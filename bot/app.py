@@ -59,6 +59,7 @@ from storage.deliveries import Deliveries
 from storage.erasure import Erasure
 from storage.evidence import EvidenceBook
 from storage.history import History
+from storage.installations import Installations
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.limits import Limits
@@ -146,6 +147,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         history=History(database),
         workspaces=Workspaces(database, clock, _allowed_from_the_start(settings)),
         notes=Notes(database, clock),
+        installations=Installations(database, keys),
     )
     media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
 

@@ -1,22 +1,26 @@
-"""The installation's secret keys: what is derived from them, and what is signed with them.
+"""The installation's secret keys: what is derived from them, what is signed with them, and what is sealed.
 
-Several may be in force: the first signs, all verify, so that a key can be changed without breaking what was handed out.
-Everything is bound to a *purpose*, a constant of the code that uses it: what is made for one is worth nothing for another.
+Several may be in force: the first signs and seals, all verify and open, so that a key can be changed without breaking
+what was handed out or written down. Everything is bound to a *purpose*, a constant of the code that uses it: what is made for one is worth nothing for another.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
 
 from bot.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 SHORTEST_KEY = 16
 """Characters. Fewer can be guessed by trying."""
@@ -25,6 +29,10 @@ LONGEST_SIGNED = 4096
 
 _EXPIRES = "exp"
 _PAYLOAD = "of"
+
+
+class CannotUnseal(ConfigurationError):
+    """What was sealed here cannot be opened: its key is not among those in force, or it was changed since."""
 
 
 class KeyRing:
@@ -79,6 +87,37 @@ class KeyRing:
             return None
         return (payload, expires_at) if now < expires_at else None
 
+    def seal(self, purpose: str, text: str) -> str:
+        """`text`, unreadable and unchangeable without a key: printable ASCII, another each time, by the first key.
+
+        It stays good for as long as that key is in force, and shows when it was sealed and about how long the text is.
+        """
+        return self._vaults(purpose)[0].encrypt(text.encode()).decode("ascii")
+
+    def unseal(self, purpose: str, sealed: str) -> str:
+        """The text again. Raises `CannotUnseal`, in one sentence, when no key in force opens it for this purpose."""
+        for vault in self._vaults(purpose):
+            if (found := _opened(vault, sealed)) is not None:
+                return found
+        raise CannotUnseal(
+            "A secret in the database was sealed with another secret key than REELBOT_SECRET_KEY or the data directory "
+            "holds, and cannot be opened; put the former key back, behind the one in use and a comma."
+        )
+
+    def is_sealed_by_first(self, purpose: str, sealed: str) -> bool:
+        """Whether the first key opens it; if not, it is to be sealed anew before its key is taken away."""
+        return _opened(self._vaults(purpose)[0], sealed) is not None
+
+    def _vaults(self, purpose: str) -> list[Fernet]:
+        # Imported here: `reelbot --help` and most commands seal nothing.
+        from cryptography.fernet import Fernet
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        bound = f"reelbot.seal\0{_checked(purpose)}".encode()
+        derived = (HKDF(SHA256(), 32, salt=None, info=bound).derive(key.encode()) for key in self._keys)
+        return [Fernet(base64.urlsafe_b64encode(key)) for key in derived]
+
     def _serializer(self, purpose: str) -> URLSafeSerializer:
         # itsdangerous signs with the last key and verifies with all. Its own defaults are SHA-1.
         return _Uncompressed(
@@ -116,6 +155,15 @@ def read_keys(text: str, *, name: str) -> KeyRing:
 def _derived(key: str, purpose: str, value: str) -> str:
     message = f"reelbot.derive\0{_checked(purpose)}\0{value}"
     return hmac.new(key.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def _opened(vault: Fernet, sealed: str) -> str | None:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return vault.decrypt(sealed.encode()).decode()
+    except (InvalidToken, UnicodeError):
+        return None
 
 
 def _checked(purpose: str) -> str:

@@ -343,6 +343,32 @@ workspaces = sa.Table(
     sa.Column("first_seen_at", UtcTime, nullable=False),
 )
 
+installations = sa.Table(
+    "installations",
+    metadata,
+    sa.Column("platform", sa.String, primary_key=True),
+    sa.Column("enterprise", sa.String, primary_key=True, comment="id of the organisation; empty without one"),
+    sa.Column("workspace", sa.String, primary_key=True, comment="empty: the whole organisation added the bot"),
+    sa.Column("app", sa.String),
+    sa.Column("bot_user", sa.String, nullable=False),
+    sa.Column("bot", sa.String),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("sealed_token", sa.Text, nullable=False, comment="encrypted by the secret key, for this row alone"),
+    sa.Column("name", sa.String),
+    sa.Column("installed_by", sa.String),
+    sa.Column("installed_at", UtcTime, nullable=False),
+    sa.Index("ix_installations_workspace", "platform", "workspace"),
+    comment="where the bot was added by somebody's consent in a browser; a token of the settings is not here",
+)
+
+oauth_states = sa.Table(
+    "oauth_states",
+    metadata,
+    sa.Column("state", sa.String, primary_key=True, comment="SHA-256 of it, hex"),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    comment="who began to add the bot in a browser, and is expected back",
+)
+
 workspace_settings = sa.Table(
     "workspace_settings",
     metadata,

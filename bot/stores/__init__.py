@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.stores.history import HistoryPage, HistoryStore
 from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
 from bot.stores.money import LedgerStore, LimitStore
-from bot.stores.outside import HealthStore, NoteStore, RenderTimeStore, WorkspaceStore
+from bot.stores.outside import HealthStore, InstallationStore, NoteStore, RenderTimeStore, WorkspaceStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Stores:
     history: HistoryStore
     workspaces: WorkspaceStore
     notes: NoteStore
+    installations: InstallationStore
 
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "HealthStore",
     "HistoryPage",
     "HistoryStore",
+    "InstallationStore",
     "JobStore",
     "LedgerStore",
     "LimitStore",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from bot.jobs.model import Requester
 from bot.tracker.breaker import Health
 from bot.tracker.render_times import Measured, RenderKey
-from bot.workspaces import Permission, Workspace
+from bot.workspaces import Installation, Permission, Workspace
 
 
 class HealthStore(Protocol):
@@ -100,4 +101,42 @@ class WorkspaceStore(Protocol):
 
     async def is_blocked(self, person: str) -> bool:
         """Whether refused."""
+        ...
+
+
+class InstallationStore(Protocol):
+    """Where the bot was added, and by which token. See `storage.installations.Installations`."""
+
+    async def save(self, installation: Installation) -> None:
+        """Remember it in the place of an earlier one."""
+        ...
+
+    async def find(self, platform: str, workspace: str | None, enterprise: str | None) -> Installation | None:
+        """The workspace's own, else its organisation's."""
+        ...
+
+    async def all(self, platform: str) -> list[Installation]:
+        """Every one whose token can be opened."""
+        ...
+
+    async def unopenable(self, platform: str) -> list[str]:
+        """Those whose token cannot be opened."""
+        ...
+
+    async def forget(
+        self, platform: str, workspace: str | None, enterprise: str | None, *, org_wide: bool = False
+    ) -> bool:
+        """Erase it with its token."""
+        ...
+
+    async def issue_state(self, state: str, expires_at: datetime) -> None:
+        """Expect somebody to come back with this."""
+        ...
+
+    async def consume_state(self, state: str, now: datetime) -> bool:
+        """Whether somebody was expected with this; once."""
+        ...
+
+    async def reseal(self) -> int:
+        """Seal with the first key what an older one sealed."""
         ...

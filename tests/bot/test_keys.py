@@ -1,9 +1,12 @@
-"""The secret keys: what they derive and sign, and that none of them is ever shown."""
+"""The secret keys: what they derive, sign and seal, and that none of them is ever shown."""
 
 from __future__ import annotations
 
+import base64
 import hmac
 import pickle
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ConfigurationError
-from bot.keys import KeyRing, read_keys
+from bot.keys import CannotUnseal, KeyRing, read_keys
 from tests.factories import NOON
 
 OLD, NEW = "an-old-key-of-some-length", "a-new-key-of-some-length"
@@ -53,6 +56,8 @@ def test_a_purpose_cannot_reach_into_the_value() -> None:
             KeyRing([NEW]).derive(purpose, "x")
         with pytest.raises(ValueError, match="purpose"):
             KeyRing([NEW]).sign(purpose, {}, expires_at=LATER)
+        with pytest.raises(ValueError, match="purpose"):
+            KeyRing([NEW]).seal(purpose, "x")
 
 
 @given(payload=st.dictionaries(texts, st.none() | st.integers(-(2**53), 2**53) | texts, max_size=5), purpose=purposes)
@@ -108,6 +113,77 @@ def test_a_derived_secret_is_no_key_to_what_is_signed() -> None:
     for purpose in ("link", "reelbot.sign", "sign"):
         assert ring.derive(purpose, "link") not in signed
         assert KeyRing([ring.derive(purpose, "link")]).read("link", signed, now=NOON) is None
+
+
+@given(text=texts, purpose=purposes)
+def test_what_was_sealed_is_opened_again_for_its_purpose_alone(text: str, purpose: str) -> None:
+    """It is plain ASCII, which needs no escaping anywhere."""
+    ring = KeyRing([NEW, OLD])
+
+    sealed = ring.seal(purpose, text)
+
+    assert ring.unseal(purpose, sealed) == text
+    assert set(sealed) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=")
+    with pytest.raises(CannotUnseal):
+        ring.unseal(purpose + "-2", sealed)
+
+
+def test_what_is_sealed_twice_does_not_look_alike_and_does_not_show_its_text() -> None:
+    """Nobody who reads the database learns that two places hold the same."""
+    ring = KeyRing([NEW])
+
+    first, second = ring.seal("token", "xoxb-1234567890"), ring.seal("token", "xoxb-1234567890")
+
+    assert first != second
+    assert b"xoxb" not in base64.urlsafe_b64decode(first)
+
+
+def test_the_first_key_seals_and_all_open() -> None:
+    """A key is changed by putting the new one before it; it may go when nothing is sealed by it any more."""
+    before = KeyRing([OLD]).seal("token", "secret")
+    after = KeyRing([NEW, OLD]).seal("token", "secret")
+
+    both = KeyRing([NEW, OLD])
+    assert [both.unseal("token", sealed) for sealed in (before, after)] == ["secret", "secret"]
+    assert [both.is_sealed_by_first("token", sealed) for sealed in (before, after)] == [False, True]
+    assert KeyRing([NEW]).unseal("token", after) == "secret"
+    for ring, sealed in ((KeyRing([OLD]), after), (KeyRing([NEW]), before)):
+        assert not ring.is_sealed_by_first("token", sealed)
+        with pytest.raises(CannotUnseal):
+            ring.unseal("token", sealed)
+
+
+def test_what_was_changed_or_was_never_sealed_is_not_opened() -> None:
+    """In any one place; what comes back is what was written, or nothing."""
+    ring = KeyRing([NEW])
+    sealed = ring.seal("token", "secret")
+    forged = [sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :] for place in range(90)]
+    forged += ["", "secret", sealed[:-4], sealed[4:], "é", "\ud800", "\0", ring.derive("token", "secret")]
+
+    for text in forged:
+        with pytest.raises(CannotUnseal):
+            ring.unseal("token", text)
+    assert not any(ring.is_sealed_by_first("token", text) for text in forged)
+
+
+def test_what_cannot_be_opened_is_one_sentence_with_the_remedy_and_no_secret() -> None:
+    """It is a fault of the settings, and the sentence names the setting."""
+    sealed = KeyRing([OLD]).seal("token", "secret")
+
+    with pytest.raises(ConfigurationError) as refused:
+        KeyRing([NEW]).unseal("token", sealed)
+
+    said = str(refused.value)
+    assert "REELBOT_SECRET_KEY" in said
+    assert not [secret for secret in (OLD, NEW, "xoxb", sealed) if secret in said]
+    assert (refused.value.code, refused.value.exit_code) == ("configuration", 78)
+
+
+def test_sealing_is_loaded_when_something_is_sealed() -> None:
+    """`reelbot --help` and every short command would pay for it."""
+    program = "import sys, bot.keys; sys.exit('cryptography' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_no_key_is_ever_shown() -> None:

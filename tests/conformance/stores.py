@@ -16,6 +16,7 @@ from bot.ids import new_id, new_token
 from bot.jobs.model import Delivery, Job, Outcome, Submission
 from bot.jobs.moves import AttemptFact, Hold, Move
 from bot.jobs.states import State
+from bot.keys import KeyRing
 from bot.money.amount import Money
 from bot.money.limits import DefaultLimits
 from bot.ports import Capacity
@@ -26,6 +27,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.evidence import EvidenceBook
 from storage.history import History
+from storage.installations import Installations
 from storage.jobs import Jobs
 from storage.limits import Limits
 from storage.notes import Notes
@@ -44,6 +46,7 @@ NO_LIMITS = DefaultLimits(
     user_daily_jobs=None, user_daily_usd=None, workspace_monthly_usd=None, installation_monthly_usd=None
 )
 ROOMY = Capacity()
+SECRET_KEY = "the-key-of-the-stores-bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,7 @@ async def open_stores(
         history=History(database),
         workspaces=Workspaces(database, clock, allowed),
         notes=Notes(database, clock),
+        installations=Installations(database, KeyRing([SECRET_KEY])),
     )
     try:
         yield StoreBench(stores=stores, clock=clock, unequal_sums=unequal_sums)

@@ -72,6 +72,10 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
         "Bring the bot into a chat.",
         {"discord": ("bot.cli.invite:discord", "Print the address that adds the bot to a Discord server.")},
     ),
+    "manifest": (
+        "Describe the app to a chat.",
+        {"slack": ("bot.cli.manifest:slack", "Print the manifest of a Slack app, ready to be pasted.")},
+    ),
     "config": (
         "Look at the settings.",
         {"show": ("bot.cli.operate:config_show", "Every setting, where it comes from, secrets masked.")},

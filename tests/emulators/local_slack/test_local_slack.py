@@ -38,6 +38,13 @@ UNKNOWN = (
 ).split()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_the_developers(monkeypatch):
+    """bolt reads these by itself; a client id with its secret even turns OAuth on."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "BOT_TOKEN", "APP_TOKEN", "SIGNING_SECRET"):
+        monkeypatch.delenv(f"SLACK_{name}", raising=False)
+
+
 @pytest.fixture
 def bot(local_slack):
     bot = BoltBot(local_slack)

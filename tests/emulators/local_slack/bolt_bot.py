@@ -51,8 +51,6 @@ class BoltBot:
             # So that what a test reads has happened when the person's act returns.
             process_before_response=True,
         )
-        # Nothing of the developer's: the client takes a proxy from the environment.
-        self.app.client.proxy = None
         self._listen()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -115,7 +113,6 @@ class BoltBot:
 
     async def _connect(self, app_token: str) -> Any:
         handler = AsyncSocketModeHandler(self.app, app_token)
-        handler.client.proxy = None
         await handler.connect_async()
         return handler.close_async
 

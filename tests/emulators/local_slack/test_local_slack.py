@@ -36,13 +36,17 @@ UNKNOWN = (
     "conversations.join files.remote.add files.sharedPublicURL oauth.v2.access reactions.get users.profile.get "
     "usergroups.list bookmarks.list pins.add"
 ).split()
+FROM_THE_ENVIRONMENT = (
+    "SLACK_CLIENT_ID SLACK_CLIENT_SECRET SLACK_BOT_TOKEN SLACK_SIGNING_SECRET "
+    "HTTP_PROXY http_proxy HTTPS_PROXY https_proxy"
+).split()
 
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_developers(monkeypatch):
-    """bolt reads these by itself; a client id with its secret even turns OAuth on."""
-    for name in ("CLIENT_ID", "CLIENT_SECRET", "BOT_TOKEN", "APP_TOKEN", "SIGNING_SECRET"):
-        monkeypatch.delenv(f"SLACK_{name}", raising=False)
+    """bolt reads these by itself: a client id with its secret turns OAuth on, and a proxy is taken for loopback too."""
+    for name in FROM_THE_ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ async def move_here(home: str, folder: Path) -> tuple[float, float]:
         kept = await store.put(file, AssetKind.CLIP, "video/mp4", consume=True)
         path = await store.local_path(kept.id)
         assert path is not None
-        answer = await http.put_file(f"{home}/taken", path, home=home, headers={"Content-Type": "video/mp4"})
+        answer = await http.send_file(f"{home}/taken", path, home=home, headers={"Content-Type": "video/mp4"})
         assert answer.object() == {"size": path.stat().st_size}
 
     await move(f"{home}/clip.mp4?small")

@@ -178,7 +178,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
     workshop = parts.workshop or Workshop()
     gallery = {name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")}
-    chats = couriers(settings, http, media, workshop, clock, scratch, links)
+    chats = couriers(settings, http, media, workshop, clock, scratch, links, stores.installations)
     desk = Desk(
         stores=stores,
         providers=providers,

@@ -10,6 +10,7 @@ from adapters.media.hosting import SignedLinks
 from bot.alerts import Sink
 from bot.ports import Clock, Courier, MediaStore, MediaWorkshop
 from bot.settings import Settings
+from bot.stores import InstallationStore
 from bot.telemetry.logs import hide
 
 
@@ -21,6 +22,7 @@ def couriers(
     clock: Clock,
     scratch: Path,
     links: SignedLinks | None,
+    installations: InstallationStore,
 ) -> dict[str, Courier]:
     """The couriers of the chats that are set up; every process has them, whichever roles it plays."""
     chats: dict[str, Courier] = {}
@@ -32,14 +34,32 @@ def couriers(
         hide([token])
         rest = Rest(http, clock, api_url=settings.discord.api_url, token=token)
         chats["discord"] = DiscordCourier(rest, http, media, workshop, clock, scratch, links)
+    if settings.slack.is_set_up:
+        from adapters.chat.slack.api import SlackApi
+        from adapters.chat.slack.bots import Bots
+        from adapters.chat.slack.courier import SlackCourier
+
+        slack = settings.slack
+        secrets = (slack.bot_token, slack.app_token, slack.signing_secret, slack.client_secret)
+        hide([each.get_secret_value() for each in secrets if each is not None])
+        api = SlackApi(http, clock, api_url=slack.api_url)
+        own = slack.bot_token.get_secret_value() if slack.bot_token is not None else None
+        bots = Bots(api, clock, token=own, installations=installations)
+        chats["slack"] = SlackCourier(api, bots, http, media, workshop, clock, scratch, links)
     return chats
 
 
 def alarms(settings: Settings, chats: Mapping[str, Courier]) -> list[Sink]:
     """Where an operator is told."""
-    discord, channel = chats.get("discord"), settings.alerts.discord_channel
-    if discord is None or channel is None:
-        return []
-    from adapters.chat.discord.alarm import alarm
+    sinks: list[Sink] = []
+    discord, room = chats.get("discord"), settings.alerts.discord_channel
+    if discord is not None and room is not None:
+        from adapters.chat.discord.alarm import alarm as discord_alarm
 
-    return [alarm(discord, channel)]
+        sinks.append(discord_alarm(discord, room))
+    slack, channel = chats.get("slack"), settings.alerts.slack_channel
+    if slack is not None and channel is not None:
+        from adapters.chat.slack.alarm import alarm as slack_alarm
+
+        sinks.append(slack_alarm(slack, channel))
+    return sinks

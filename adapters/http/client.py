@@ -57,21 +57,32 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
         files: Mapping[str, Any] | None = None,
         deadline_s: float = ASK_S,
         limit_bytes: int = LARGEST_ANSWER,
     ) -> HttpAnswer:
-        """One question and its whole answer; redirects are answers too. Raises `NoAnswer` and `ForbiddenAddress`."""
-        request = _request(method, url, headers=_headers(headers), json=json, params=params, files=files)
+        """One question and its whole answer; redirects are answers too. Raises `NoAnswer` and `ForbiddenAddress`.
+
+        The body is `json`, a URL-encoded `form`, or `files` in parts.
+        """
+        request = _request(method, url, headers=_headers(headers), json=json, params=params, data=form, files=files)
         return await self._whole(request, home, deadline_s, limit_bytes)
 
-    async def put_file(
-        self, url: str, source: Path, *, home: str, headers: Mapping[str, str], deadline_s: float = UPLOAD_S
+    async def send_file(
+        self,
+        url: str,
+        source: Path,
+        *,
+        home: str,
+        headers: Mapping[str, str],
+        method: str = "PUT",
+        deadline_s: float = UPLOAD_S,
     ) -> HttpAnswer:
-        """Send a local file as the body of a PUT, from the disk, with exactly these headers and its length."""
+        """Send a local file as the whole body, from the disk, with exactly these headers and its length."""
         size = str((await asyncio.to_thread(source.stat)).st_size)
         complete = {"User-Agent": USER_AGENT, **headers, "Content-Length": size}
-        request = _request("PUT", url, headers=complete, content=_pieces(source))
+        request = _request(method, url, headers=complete, content=_pieces(source))
         return await self._whole(request, home, deadline_s, LARGEST_ANSWER)
 
     @asynccontextmanager
@@ -179,7 +190,7 @@ _parsed = lru_cache(4096)(httpx.URL)
 """Polls ask the same addresses again and again, and reading one costs as much as sending it."""
 
 
-_ONCE_ONLY: Final = ("/interactions/", "/webhooks/")
+_ONCE_ONLY: Final = ("/interactions/", "/webhooks/", "/upload/", "/actions/", "/commands/")
 """Addresses with a token in them: each is asked a few times and never again, and is better not remembered."""
 
 

@@ -141,7 +141,7 @@ class RemoteApi:
     async def put_file(self, url: str, source: Path, headers: Mapping[str, str]) -> None:
         """Upload a file to where the provider said, without our key. `ProviderUnavailable` when that fails."""
         try:
-            answer = await self._http.put_file(url, source, home=self.base_url, headers=headers)
+            answer = await self._http.send_file(url, source, home=self.base_url, headers=headers)
         except NoAnswer as error:
             raise ProviderUnavailable(
                 say("The picture could not be handed to {provider} ({reason}).", provider=self.title, reason=error)

@@ -100,6 +100,16 @@ class SlackSettings(Section):
     client_secret: SecretStr | None = Field(None, description="Belongs to the client id.")
     api_url: WebAddress = Field("https://slack.com/api", description="Where the API is.")
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a workspace to speak to, or workspaces may add the app."""
+        return self.bot_token is not None or self.can_be_installed
+
+    @property
+    def can_be_installed(self) -> bool:
+        """Whether workspaces may add the app by themselves."""
+        return self.client_id is not None and self.client_secret is not None
+
 
 class WebSettings(Section):
     """The web role: studio, API, webhooks, media links."""
@@ -164,7 +174,7 @@ class AlertSettings(Section):
     """Where the operator is told what needs a person."""
 
     discord_channel: str | None = Field(None, description="Id of a Discord channel.")
-    slack_channel: str | None = Field(None, description="Id of a Slack channel. Nothing in this release uses it yet.")
+    slack_channel: str | None = Field(None, description="Id of a Slack channel of the bot token's workspace.")
     webhook_url: SecretWebAddress | None = Field(
         None, description="Gets a JSON POST for each alert. Nothing in this release uses it yet."
     )

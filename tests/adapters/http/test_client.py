@@ -119,7 +119,7 @@ async def test_a_key_goes_with_the_question_it_was_given_for_and_no_other(
     async with a_server(lambda _: said()) as server:
         await get(http, server, headers=KEY)
         await get(http, server)
-        await http.put_file(f"{server.url}/put", picture, home=server.url, headers={})
+        await http.send_file(f"{server.url}/put", picture, home=server.url, headers={})
         async with http.stream(f"{server.url}/clip", home=server.url) as response:
             await response.aread()
 
@@ -285,7 +285,7 @@ async def test_an_answer_that_breaks_off_or_is_none_is_no_answer(http: HttpClien
             await http.ask("POST", f"{server.url}/secret", home=server.url, json={})
 
 
-@pytest.mark.parametrize("how", ["ask", "stream", "put_file"])
+@pytest.mark.parametrize("how", ["ask", "stream", "send_file"])
 @pytest.mark.parametrize(
     "url",
     ["", "nowhere", "https://", "https://[::1", "https://1.2.3.999/", "https://x\n.example/", "https://\u2488.example",
@@ -299,7 +299,7 @@ async def test_what_others_call_an_address_is_refused_before_anything_opens(
     home = "https://api.example.net"
     ways = {
         "ask": lambda: http.ask("GET", url, home=home),
-        "put_file": lambda: http.put_file(url, tmp_path / "picture.jpg", home=home, headers={}),
+        "send_file": lambda: http.send_file(url, tmp_path / "picture.jpg", home=home, headers={}),
         "stream": lambda: _read_on(http, url, home),
     }
     with pytest.raises(ForbiddenAddress) as raised:
@@ -332,7 +332,7 @@ async def test_an_address_leaves_as_it_was_written(http: HttpClient, tmp_path: P
     (tmp_path / "picture.jpg").write_bytes(b"picture")
     async with a_server(lambda _: said()) as server:
         await get(http, server, target)
-        await http.put_file(server.url + target, tmp_path / "picture.jpg", home=server.url, headers={})
+        await http.send_file(server.url + target, tmp_path / "picture.jpg", home=server.url, headers={})
         await _read_on(http, server.url + target, server.url)
 
     assert [heard.target for heard in server.heard] == [target] * 3
@@ -346,7 +346,7 @@ async def test_a_file_is_put_with_exactly_its_headers_and_its_length(http: HttpC
     picture.write_bytes(bytes(range(256)) * 3000)
     headers = {"Content-Type": "image/jpeg", "x-amz-meta-file-id": "f-1"}
     async with a_server(lambda _: said(b"", status=201)) as server:
-        answer = await http.put_file(f"{server.url}/put?sig=a%2Fb+c%3D", picture, home=server.url, headers=headers)
+        answer = await http.send_file(f"{server.url}/put?sig=a%2Fb+c%3D", picture, home=server.url, headers=headers)
 
     heard = server.heard[0]
     assert (answer.status, heard.method, heard.target) == (201, "PUT", "/put?sig=a%2Fb+c%3D")
@@ -364,7 +364,7 @@ async def test_a_file_without_headers_is_put_without_a_type(http: HttpClient, tm
     """A signature may cover the type; whoever signed without one would refuse ours."""
     (tmp_path / "empty").touch()
     async with a_server(lambda _: said()) as server:
-        await http.put_file(server.url, tmp_path / "empty", home=server.url, headers={})
+        await http.send_file(server.url, tmp_path / "empty", home=server.url, headers={})
 
     assert {name.lower() for name, _ in server.heard[0].headers} == {"host", "user-agent", "content-length"}
     assert server.heard[0].body == b""
@@ -374,7 +374,7 @@ async def test_a_header_named_twice_is_sent_once_and_the_length_is_ours(http: Ht
     (tmp_path / "picture.jpg").write_bytes(b"picture")
     theirs = {"Content-Type": "image/jpeg", "content-type": "image/png", "content-length": "99", "USER-AGENT": "theirs"}
     async with a_server(lambda _: said()) as server:
-        await http.put_file(server.url, tmp_path / "picture.jpg", home=server.url, headers=theirs)
+        await http.send_file(server.url, tmp_path / "picture.jpg", home=server.url, headers=theirs)
 
     heard = server.heard[0]
     assert (heard.header("content-type"), heard.header("content-length")) == ("image/png", "7")
@@ -397,7 +397,7 @@ async def test_a_large_file_is_never_in_memory_as_a_whole(http: HttpClient, tmp_
 
     async with a_talker(talk) as server:
         tracemalloc.start()
-        answer = await http.put_file(server.url, tmp_path / "sound.wav", home=server.url, headers={})
+        answer = await http.send_file(server.url, tmp_path / "sound.wav", home=server.url, headers={})
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 
@@ -414,7 +414,7 @@ async def test_an_upload_that_nobody_reads_ends_at_the_deadline(http: HttpClient
 
     async with a_talker(deaf) as server:
         with pytest.raises(NoAnswer, match="in time"):
-            await http.put_file(server.url, tmp_path / "sound.wav", home=server.url, headers={}, deadline_s=0.2)
+            await http.send_file(server.url, tmp_path / "sound.wav", home=server.url, headers={}, deadline_s=0.2)
 
 
 # --- reading a body piece by piece -----------------------------------------------------------------------------------

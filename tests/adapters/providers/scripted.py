@@ -42,7 +42,7 @@ class Script:
         self.asked.append(asked)
         return self.answer(asked)
 
-    async def put_file(self, url: str, source: Any, *, home: str, headers: Mapping[str, str]) -> HttpAnswer:
+    async def send_file(self, url: str, source: Any, *, home: str, headers: Mapping[str, str]) -> HttpAnswer:
         self.put.append((url, headers))
         return HttpAnswer(200, {}, b"")
 

@@ -1,0 +1,248 @@
+"""Brings cards and clips to Slack by the bot token of each workspace; works in any process, needs no socket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from adapters.chat.slack.anchor import Anchor, anchor_of
+from adapters.chat.slack.api import UNREADABLE_PLACE, Bot, RateLimited, SlackApi, SlackError, TokenDead, Unclear
+from adapters.chat.slack.bots import Bots, NotInstalled
+from adapters.chat.slack.budget import Budget
+from adapters.chat.slack.card_view import render
+from adapters.chat.slack.collecting import collect
+from adapters.chat.slack.delivery import Deliverer
+from adapters.chat.slack.doctor import examine
+from adapters.chat.slack.reactions import Reactions
+from adapters.chat.slack.sharing import Sharing
+from adapters.http.client import HttpClient
+from adapters.media.hosting import SignedLinks
+from bot.doctor.finding import Finding
+from bot.errors import DeliveryDelayed
+from bot.jobs.model import Asset, Delivery, InputRef, Requester
+from bot.jobs.states import State
+from bot.languages.said import say
+from bot.ports import Checkpoint, Clock, JobCard, MediaStore, MediaWorkshop, MessageRef, Parcel, Receipt
+
+log = structlog.get_logger(__name__)
+
+PLATFORM: Final = "slack"
+EDIT_EVERY_S: Final = 5.0
+WAITS_S: Final = 15.0
+"""Longest that an end waits for its turn before the board is told to come back."""
+CARD: Final = "reelbot_card"
+"""By which a card of ours is known again, where messages may be read."""
+REMEMBERED: Final = 2000
+MOST_LOOKED_AT: Final = 50
+GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class SlackCourier:
+    """One app's, in every workspace that has it."""
+
+    platform = PLATFORM
+    edit_every_s = EDIT_EVERY_S
+
+    def __init__(
+        self,
+        api: SlackApi,
+        bots: Bots,
+        http: HttpClient,
+        media: MediaStore,
+        workshop: MediaWorkshop,
+        clock: Clock,
+        scratch: Path,
+        links: SignedLinks | None = None,
+    ) -> None:
+        """`links` makes addresses for clips that cannot be uploaded; without a public URL there are none."""
+        self.api = api
+        self.bots = bots
+        self.sharing = Sharing(api, clock)
+        self._http = http
+        self._media = media
+        self._clock = clock
+        self._scratch = scratch
+        self._budget = Budget(clock)
+        self._reactions = Reactions(api)
+        self._deliverer = Deliverer(api, bots, media, workshop, clock, scratch, links)
+        self._drawn: OrderedDict[str, str] = OrderedDict()
+        """What the cards drawn last look like: the same is not sent twice."""
+        self._doubtful: OrderedDict[str, int] = OrderedDict()
+        """Cards that may be there, by job, and how often they may have been posted."""
+
+    async def collect(self, source: InputRef) -> Asset:
+        """Copy what somebody uploaded. `BadInput` when it is gone, `ProviderUnavailable` for passing reasons."""
+        return await collect(source, self.api, self.bots, self._http, self._media, self._scratch)
+
+    async def show(self, card: JobCard, at: MessageRef | None) -> MessageRef | None:
+        """Post the card, or update it; `None` where it cannot be shown. Raises for passing reasons only."""
+        anchor = anchor_of(card.requester)
+        try:
+            bot = await self.bots.of(anchor.team, anchor.enterprise)
+            if at is None:
+                shown = await self._first(bot, card, anchor)
+            else:
+                shown = await self._update(bot, card, anchor, at)
+        except (NotInstalled, TokenDead) as error:
+            log.info("card.no_workspace", job_id=card.job_id, why=str(error))
+            self._budget.ended(anchor.team, card.job_id)
+            return at
+        if shown is not None:
+            await self._reactions.follow(bot, anchor, card, is_new=at is None)
+            (self._budget.ended if card.is_final else self._budget.runs)(anchor.team, card.job_id)
+        return shown
+
+    async def deliver(self, parcel: Parcel, save: Callable[[Checkpoint], Awaitable[None]]) -> Receipt:
+        """Share the clip at most once, at the best place that takes it. See `bot.ports.Courier.deliver`."""
+        return await self._deliverer.deliver(parcel, save)
+
+    async def retract(self, delivery: Delivery, requester: Requester) -> bool:
+        """Delete the files of a delivery, and with them their message."""
+        if delivery.method == "link":
+            return True  # an edit of the card, and the card is taken down by itself
+        anchor = anchor_of(requester)
+        bot = await self.bots.of(anchor.team, anchor.enterprise)
+        await self.sharing.delete(bot, await self._deliverer.find(delivery, requester))
+        return True
+
+    async def take_down(self, at: MessageRef, requester: Requester) -> bool:
+        """Delete a card."""
+        anchor = anchor_of(requester)
+        bot = await self.bots.of(anchor.team, anchor.enterprise)
+        channel, _, ts = at.reference.partition(":")
+        try:
+            await self.api.call(bot, "chat.delete", channel=channel, ts=ts)
+        except SlackError as error:
+            return error.error in {"message_not_found", "channel_not_found"}
+        return True
+
+    def examine(self, alerts_channel: str | None) -> AsyncIterator[Finding]:
+        """What is wrong between Slack and us, for `doctor`."""
+        return examine(self.api, self.bots, alerts_channel)
+
+    # --- posting --------------------------------------------------------------------------------------------------
+
+    async def _first(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
+        """The card's first message. Slack knows no key for posts: what may be there already is looked for first."""
+        doubts = self._doubtful.get(card.job_id, 0)
+        if doubts:
+            found = await self._look_for(bot, card, anchor)
+            if found is not None:
+                return await self._update(bot, card, anchor, found)
+            if not _is_waited_for(card):
+                # A second card would say no more than the first one does, if that is there.
+                return None
+        try:
+            posted = await self._post(bot, card, anchor)
+        except Unclear as error:
+            self._doubtful[card.job_id] = doubts + 1
+            if len(self._doubtful) > REMEMBERED:
+                self._doubtful.popitem(last=False)
+            raise DeliveryDelayed(say("Slack did not say whether the card arrived; looking for it.")) from error
+        self._doubtful.pop(card.job_id, None)
+        return posted
+
+    async def _post(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
+        """Where the answer belongs, else to the asker directly; `None` where neither can be."""
+        body = render(card) | {
+            "metadata": {"event_type": CARD, "event_payload": {"job": card.job_id}},
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        if anchor.channel:
+            try:
+                posted = await self.api.call(
+                    bot, "chat.postMessage", channel=anchor.channel, thread_ts=anchor.root, **body
+                )
+            except TokenDead:
+                raise
+            except SlackError as error:
+                log.info("card.no_place", job_id=card.job_id, why=str(error))
+                if anchor.is_direct or error.error not in UNREADABLE_PLACE:
+                    return None
+            else:
+                return _reference(posted)
+        try:
+            opened = await self.api.call(bot, "conversations.open", users=card.requester.user)
+            return _reference(await self.api.call(bot, "chat.postMessage", channel=opened["channel"]["id"], **body))
+        except TokenDead:
+            raise
+        except SlackError as error:
+            log.info("card.no_place_at_all", job_id=card.job_id, why=str(error))
+            return None
+
+    async def _look_for(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
+        """The card among the newest messages of its place; `None` where it is not, or where we may not read."""
+        if not anchor.channel:
+            return None
+        method = "conversations.replies" if anchor.root else "conversations.history"
+        try:
+            found = await self.api.call(
+                bot,
+                method,
+                channel=anchor.channel,
+                ts=anchor.root,
+                limit=MOST_LOOKED_AT,
+                include_all_metadata=True,
+            )
+        except TokenDead:
+            raise
+        except (SlackError, Unclear, RateLimited) as error:
+            log.info("card.not_looked_for", job_id=card.job_id, why=str(error))
+            return None
+        for message in found.get("messages") or ():
+            about = message.get("metadata") or {}
+            is_ours = about.get("event_type") == CARD
+            if is_ours and (about.get("event_payload") or {}).get("job") == card.job_id:
+                return MessageRef(platform=PLATFORM, reference=f"{anchor.channel}:{message['ts']}")
+        return None
+
+    # --- updating -------------------------------------------------------------------------------------------------
+
+    async def _update(self, bot: Bot, card: JobCard, anchor: Anchor, at: MessageRef) -> MessageRef | None:
+        payload = render(card)
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        if self._drawn.get(at.reference) == digest:
+            return at
+        await self._turn(card, anchor)
+        channel, _, ts = at.reference.partition(":")
+        try:
+            await self.api.call(bot, "chat.update", channel=channel, ts=ts, **payload)
+        except TokenDead:
+            raise
+        except SlackError as error:
+            if error.error in GONE and card.is_final:
+                # Somebody deleted the card; how the job ended is said once more.
+                return await self._post(bot, card, anchor) or at
+            log.info("card.not_edited", job_id=card.job_id, why=str(error))
+        self._remember(at.reference, digest)
+        return at
+
+    async def _turn(self, card: JobCard, anchor: Anchor) -> None:
+        """Wait for a place in the workspace's rate; progress does not wait, the next one says more."""
+        waited_until = self._clock.monotonic() + WAITS_S
+        while pause := self._budget.take(anchor.team, card.job_id, urgent=_is_waited_for(card)):
+            if not _is_waited_for(card) or self._clock.monotonic() + pause > waited_until:
+                raise RateLimited(say("Slack takes so many updates a minute; trying again."), retry_after_s=pause)
+            await self._clock.sleep(pause)
+
+    def _remember(self, reference: str, digest: str) -> None:
+        self._drawn[reference] = digest
+        self._drawn.move_to_end(reference)
+        if len(self._drawn) > REMEMBERED:
+            self._drawn.popitem(last=False)
+
+
+def _is_waited_for(card: JobCard) -> bool:
+    """A person waits for it: how it ended, or a question."""
+    return card.is_final or card.state == State.QUOTED
+
+
+def _reference(posted: dict[str, Any]) -> MessageRef:
+    return MessageRef(platform=PLATFORM, reference=f"{posted['channel']}:{posted['ts']}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +12,12 @@ import pytest
 import structlog
 
 from bot.keys import CannotUnseal, KeyRing
-from bot.telemetry.logs import set_up_logs
 from storage import schema
 from storage.database import Database
 from storage.installations import Installations
 from tests.conformance.test_installation_store import of_organisation, of_team
 from tests.factories import NOON
+from tests.fakes.logs import logged
 
 OLD, NEW = "an-old-key-of-some-length", "a-new-key-of-some-length"
 TOKEN = of_team().token
@@ -161,10 +159,8 @@ async def test_states_of_people_who_never_come_back_do_not_pile_up(tmp_path: Pat
 
 def test_a_token_is_shown_nowhere() -> None:
     """Neither by the value itself nor in a line of the log, whoever writes it."""
-    stream = io.StringIO()
-    set_up_logs(shape="json", stream=stream)
+    with logged() as log:
+        structlog.get_logger("judge").warning("installation", saved=of_team(), token=of_team().token)
 
-    structlog.get_logger("judge").warning("installation", saved=of_team(), token=replace(of_team()).token)
-
-    assert TOKEN not in repr(of_team()) + str([of_team()]) + stream.getvalue()
-    assert "UBOT" in stream.getvalue()
+    assert TOKEN not in repr(of_team()) + str([of_team()]) + log.getvalue()
+    assert "UBOT" in log.getvalue()

@@ -91,9 +91,16 @@ def _wait(pid: int, seconds: float | None) -> int | None:
 
 
 def main() -> None:
-    from tests.emulators import discord_server, eachlabs, wavespeed
+    from tests.emulators import discord_server, eachlabs, slack_server, wavespeed
 
-    serve({"wavespeed": wavespeed.main, "eachlabs": eachlabs.main, "discord_server": discord_server.main})
+    serve(
+        {
+            "wavespeed": wavespeed.main,
+            "eachlabs": eachlabs.main,
+            "discord_server": discord_server.main,
+            "slack_server": slack_server.main,
+        }
+    )
 
 
 if __name__ == "__main__":

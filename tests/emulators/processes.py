@@ -239,3 +239,22 @@ def discord_emulator(folder: Path, name: str = "discord", *, port: int = 0, **se
     process = DiscordProcess("discord_server", folder, name, "--port", str(port), **settings)
     start_judges([process])
     return process
+
+
+class SlackProcess(VendorProcess):
+    """The process of the emulated Slack: `tests.emulators.slack_server`."""
+
+    @property
+    def api_url(self) -> str:
+        """What clients take for the Web API's address."""
+        return f"{self.url}/api"
+
+
+def slack_emulator(folder: Path, name: str = "slack", *, port: int = 0, **settings: Any) -> SlackProcess:
+    """An emulated Slack that already listens; it forgets its world when it ends, its journal stays.
+
+    `tests.emulators.slack_world.SlackWorld(process.url)` makes people and channels in it.
+    """
+    process = SlackProcess("slack_server", folder, name, "--port", str(port), **settings)
+    start_judges([process])
+    return process

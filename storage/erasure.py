@@ -148,6 +148,7 @@ class Erasure:
                 known.on_conflict_do_update(index_elements=["scope"], set_={"month": known.excluded.month})
             )
             await connection.execute(tables.wishes.update().where(tables.wishes.c.by == person).values(by=FORGOTTEN))
+            await connection.execute(_forget_installer(person))
         return scope
 
     async def drop_pseudonyms(self) -> int:
@@ -202,6 +203,15 @@ class Erasure:
             if gone:
                 await connection.execute(_unnamed.delete().where(_unnamed.c.asset_id == asset_id))
         return gone
+
+
+def _forget_installer(person: str) -> sa.Update:
+    """Who added the bot is a person of the chat, too."""
+    platform, _, rest = person.partition(":")
+    workspace, _, user = rest.rpartition(":")
+    table = tables.installations
+    where = (table.c.platform == platform, table.c.workspace == workspace, table.c.installed_by == user)
+    return table.update().where(*where).values(installed_by=None)
 
 
 def _blank_events(connection: sa.Connection, job_id: JobId) -> None:

@@ -20,8 +20,6 @@ from bot.settings.describe import shown
 from bot.settings.names import WELL_KNOWN, Setting, all_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-LATER = ("slack",)
-"""Sections that are read and checked, but that nothing uses in this release; taken out as their part arrives."""
 NOTE = "<!-- Made by `make docs`; change the program instead. -->\n\n"
 
 
@@ -78,8 +76,6 @@ def settings_page() -> str:
         if setting.section != section:
             section = setting.section
             lines += ["", f"## {section.rstrip('.') if section else 'General'}", ""]
-            if setting.path[0] in LATER:
-                lines += ["Read and checked; nothing in this release uses it yet.", ""]
             lines += ["| name | default | meaning |", "|---|---|---|"]
         lines.append(f"| `{setting.name}` | {_default(setting)} | {_meaning(setting)} |")
     return "\n".join(lines) + "\n"

@@ -191,6 +191,6 @@ def _text(value: Any) -> str:
 
 def _pause_s(answer: HttpAnswer) -> float:
     try:
-        return max(0.1, float(answer.headers.get("retry-after", GUESSED_PAUSE_S)))
+        return max(0.0, float(answer.headers.get("retry-after", GUESSED_PAUSE_S)))
     except ValueError:
         return GUESSED_PAUSE_S

@@ -10,6 +10,7 @@ import structlog
 
 from adapters.chat.slack.api import Bot, SlackApi, SlackError, TokenDead, Unclear
 from bot.errors import DeliveryDelayed, ReelbotError
+from bot.keys import CannotUnseal
 from bot.languages.said import say
 from bot.ports import Clock
 from bot.stores import InstallationStore
@@ -133,7 +134,12 @@ class Bots:
         known = self._known.get((team, enterprise))
         if known is not None and known.until > self._clock.monotonic():
             return known.bot
-        installation = await self._installations.find(PLATFORM, team, enterprise)
+        try:
+            installation = await self._installations.find(PLATFORM, team, enterprise)
+        except CannotUnseal as error:
+            # An operator can put the key back: what waits goes on then.
+            log.error("slack.sealed", team=team, fix="Put the former secret key back behind the present one.")
+            raise DeliveryDelayed(str(error), retry_after_s=ASK_AGAIN_S) from error
         bot = _bot_of(installation, team) if installation is not None else None
         self._known[team, enterprise] = _Known(until=self._clock.monotonic() + REMEMBERED_S, bot=bot)
         return bot

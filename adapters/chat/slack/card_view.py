@@ -65,9 +65,27 @@ def render(card: JobCard) -> dict[str, Any]:
 def buttons(pressable: tuple[Button, ...], job_id: str, locale: str | None) -> list[Block]:
     """What may be pressed, labelled in a language."""
     return [
-        button(in_language(each.label, locale), button_id(each.action), job_id, style=_STYLES.get(each.action))
+        button(
+            in_language(each.label, locale),
+            button_id(each.action),
+            job_id,
+            style=_STYLES.get(each.action),
+            confirm=_sure(locale) if each.action == "delete" else None,
+        )
         for each in pressable
     ]
+
+
+def _sure(locale: str | None) -> Block:
+    """Asked by Slack's own clients before a press is sent."""
+    text = say("This erases the clip, its picture, its words and what was posted. Only its bookkeeping stays.")
+    return {
+        "title": plain(in_language(say("Delete for good"), locale), 100),
+        "text": plain(in_language(text, locale), 300),
+        "confirm": plain(in_language(say("Delete for good"), locale), 30),
+        "deny": plain(in_language(say("Keep it"), locale), 30),
+        "style": "danger",
+    }
 
 
 def _watch(card: JobCard) -> list[Block]:

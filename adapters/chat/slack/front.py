@@ -74,6 +74,11 @@ class Front:
         )
         return escaped(in_language(text, locale))
 
+    def spoken_here(self, text: str, scene: Scene) -> str:
+        """A sentence of ours, escaped, in the language that is known of this person without asking."""
+        known = self.people.known(scene)
+        return escaped(in_language(text, known.locale if known is not None else None))
+
     async def whisper(self, scene: Scene, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
         """Tell this person alone, where they are: by the press's own address, else for their eyes, else directly.
 

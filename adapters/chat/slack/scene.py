@@ -20,6 +20,8 @@ class Scene:
     home_team: str | None = None
     """The person's own workspace, where Slack says it: another one's people are strangers in a shared channel."""
     channel: str | None = None
+    is_direct: bool = False
+    """`channel` is this person's direct messages with us."""
     root: str | None = None
     """The first message of the thread it happened in."""
     message: str | None = None
@@ -29,13 +31,10 @@ class Scene:
     response_url: str | None = None
     view: str | None = None
     """The form or page that was acted on."""
+    is_ephemeral: bool = False
+    """It was pressed in an answer that only this person sees."""
     reference: str = ""
     """What our log calls it, and an operator can look for."""
-
-    @property
-    def is_direct(self) -> bool:
-        """In direct messages with us."""
-        return bool(self.channel and self.channel.startswith("D"))
 
     def anchor(self, *, asked: str | None = None, root: str | None = None) -> Anchor:
         """What an answer to this hangs on: below `root`, with a reaction on the message `asked`."""
@@ -60,6 +59,7 @@ def scene_of_event(body: Mapping[str, Any], event: Mapping[str, Any]) -> Scene:
         user=str(event.get("user") or ""),
         home_team=event.get("user_team") or event.get("source_team") or event.get("team"),
         channel=event.get("channel"),
+        is_direct=event.get("channel_type") == "im",
         root=event.get("thread_ts"),
         message=str(message) if message else None,
         reference=str(body.get("event_id") or message or ""),
@@ -86,12 +86,17 @@ def scene_of_payload(body: Mapping[str, Any]) -> Scene:
     team = (body.get("team") or {}).get("id") or user.get("team_id") or view.get("team_id") or ""
     enterprise = (body.get("enterprise") or {}).get("id") or (body.get("team") or {}).get("enterprise_id")
     ts = body.get("message_ts") or message.get("ts") or container.get("message_ts")
+    where = channel.get("id") or container.get("channel_id")
+    is_ours = body.get("type") == "block_actions" and container.get("type") == "message"
     return Scene(
         team=str(team),
         enterprise=enterprise,
         user=str(user.get("id") or ""),
         home_team=user.get("team_id"),
-        channel=channel.get("id") or container.get("channel_id"),
+        channel=where,
+        # What is pressed is ours, so we are in that conversation; elsewhere a D… may be between two others.
+        is_direct=is_ours and str(where or "").startswith("D"),
+        is_ephemeral=bool(container.get("is_ephemeral")),
         root=message.get("thread_ts") or container.get("thread_ts"),
         message=str(ts) if ts else None,
         trigger=body.get("trigger_id"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from adapters.chat.web import media, webhooks
@@ -41,8 +41,13 @@ def create_web(
     *,
     upload_limit_bytes: int,
     links: SignedLinks | None = None,
+    doors: Sequence[APIRouter] = (),
+    is_whole: bool = True,
 ) -> FastAPI:
-    """The application, bound to one Reelbot. Without `links` (no public URL) no media are served to providers."""
+    """The application, bound to one Reelbot. Without `links` (no public URL) no media are served to providers.
+
+    `doors` are what chats need to be reached by; with `is_whole` false there is nothing else (the role `web` is elsewhere).
+    """
     app = FastAPI(
         title="Reelbot", version=__version__, openapi_url=None, docs_url=None, redoc_url=None,
         description="Turn a picture and a sentence into a short video.",
@@ -75,6 +80,17 @@ def create_web(
             return JSONResponse({"status": "ok" if status == 200 else "unready", "checks": checks}, status)
         return Response(status_code=status)
 
+    # Called by chats, which cannot sign in: each proves itself in its own way.
+    for door in doors:
+        app.include_router(door)
+    if is_whole:
+        _add_the_rest(app, service, sign_in, links)
+    return app
+
+
+def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, links: SignedLinks | None) -> None:
+    """The API, the studio, and what providers call."""
+
     def require(request: Request) -> None:
         sign_in.require(request)
 
@@ -102,7 +118,6 @@ def create_web(
 
     for name, kind in (("studio.css", "text/css"), ("studio.js", "text/javascript")):
         app.add_api_route(f"/{name}", _file(STUDIO / name, kind), include_in_schema=False, dependencies=signed_in)
-    return app
 
 
 def _file(path: Path, kind: str) -> Callable[[], Awaitable[FileResponse]]:

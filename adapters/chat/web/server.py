@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 import uvicorn
+from fastapi import APIRouter
 
 from adapters.chat.web.app import Readiness, create_web
 from adapters.chat.web.auth import sign_in_rule
@@ -33,15 +34,27 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(service: Service, settings: Any, data_dir: Path, readiness: Readiness) -> AsyncIterator[str]:
-    """Serve while the block lasts; yields the address. `ConfigurationError` when it cannot listen there."""
+async def serve(
+    service: Service,
+    settings: Any,
+    data_dir: Path,
+    readiness: Readiness,
+    *,
+    doors: Sequence[APIRouter] = (),
+    is_whole: bool = True,
+) -> AsyncIterator[str]:
+    """Serve while the block lasts; yields the address. `ConfigurationError` when it cannot listen there.
+
+    `doors` and `is_whole`: see `create_web`.
+    """
     web = settings.web
     token = web.admin_token.get_secret_value() if web.admin_token else None
     rule = sign_in_rule(host=web.host, public_url=web.public_url, admin_token=token, data_dir=data_dir)
     if rule.file is not None:
         log.warning("web.admin_token", file=str(rule.file))
     links = SignedLinks(service.keys, service.desk.clock, web.public_url) if web.public_url else None
-    app = create_web(service, rule, readiness, upload_limit_bytes=web.max_upload_mb * 1_000_000, links=links)
+    limit = web.max_upload_mb * 1_000_000
+    app = create_web(service, rule, readiness, upload_limit_bytes=limit, links=links, doors=doors, is_whole=is_whole)
     listener = _listen(web.host, web.port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,

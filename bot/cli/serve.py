@@ -14,14 +14,17 @@ from cyclopts import Parameter
 from bot.cli.output import say, show
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
     from adapters.chat.discord.courier import DiscordCourier
+    from adapters.chat.slack.courier import SlackCourier
     from bot.app import App
     from bot.jobs.model import Job
+    from bot.workspaces import Installation
 
 Flag = Annotated[bool, Parameter(negative=())]
-ROLES = ("web", "worker", "discord")
+ROLES = ("web", "worker", "discord", "slack")
 DEMO_ROLES = frozenset({"web", "worker"})
-LATER_ROLES = ("slack",)
 SAMPLE_PROMPT = "zoom in on the lake"
 
 
@@ -31,7 +34,7 @@ async def run(*, roles: str | None = None, host: str | None = None, port: int | 
     Parameters
     ----------
     roles
-        Which parts, separated by commas: web, worker, discord. Unset it is web, worker and every chat with a token.
+        Which parts, separated by commas: web, worker, discord, slack. Unset it is web, worker and every chat with a token.
     host
         Where the web page listens (REELBOT_WEB__HOST).
     port
@@ -109,9 +112,6 @@ def _roles(roles: str) -> frozenset[str]:
     from bot.errors import BadPrompt
 
     chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
-    later = chosen & set(LATER_ROLES)
-    if later:
-        raise BadPrompt(f"The role {min(later)} is not part of this version; there is: {', '.join(ROLES)}.")
     unknown = chosen - set(ROLES)
     if unknown or not chosen:
         raise BadPrompt(f"I do not know the role {min(unknown, default='')!r}; there is: {', '.join(ROLES)}.")
@@ -119,7 +119,8 @@ def _roles(roles: str) -> frozenset[str]:
 
 
 def _configured(app: App) -> frozenset[str]:
-    return DEMO_ROLES | ({"discord"} if app.settings.discord.token is not None else set())
+    chats = {"discord": app.settings.discord.token is not None, "slack": app.settings.slack.is_set_up}
+    return DEMO_ROLES | {name for name, is_set_up in chats.items() if is_set_up}
 
 
 def discord_courier(app: App) -> DiscordCourier:
@@ -130,6 +131,19 @@ def discord_courier(app: App) -> DiscordCourier:
     courier: object = app.desk.couriers.get("discord")
     if not isinstance(courier, DiscordCourier):
         raise ConfigurationError("Discord needs a bot token; set REELBOT_DISCORD__TOKEN.")
+    return courier
+
+
+def slack_courier(app: App) -> SlackCourier:
+    """The courier of the app that is set up. `ConfigurationError` when none is."""
+    from adapters.chat.slack.courier import SlackCourier
+    from bot.errors import ConfigurationError
+
+    courier: object = app.desk.couriers.get("slack")
+    if not isinstance(courier, SlackCourier):
+        raise ConfigurationError(
+            "Slack needs REELBOT_SLACK__BOT_TOKEN, or REELBOT_SLACK__CLIENT_ID and REELBOT_SLACK__CLIENT_SECRET."
+        )
     return courier
 
 
@@ -170,10 +184,14 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
             if "worker" in roles:
                 await stack.enter_async_context(app.run_engine("run"))
             where: dict[str, object] = {"roles": sorted(roles)}
-            if "web" in roles:
+            doors = await _slack_doors(app, roles, stack)
+            if "web" in roles or doors:
                 from adapters.chat.web.server import serve
 
-                address = await stack.enter_async_context(serve(app.service, app.settings, app.data_dir, app.readiness))
+                serving = serve(
+                    app.service, app.settings, app.data_dir, app.readiness, doors=doors, is_whole="web" in roles
+                )
+                address = await stack.enter_async_context(serving)
                 where["url"] = address
                 say(f"Reelbot listens on {address} (Ctrl-C stops it).")
             if "discord" in roles:
@@ -190,3 +208,25 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def _slack_doors(app: App, roles: frozenset[str], stack: contextlib.AsyncExitStack) -> list[APIRouter]:
+    """Begin to answer Slack; what the web server must serve for it."""
+    doors = []
+    if "slack" in roles:
+        from adapters.chat.slack.role import slack_role
+
+        role = slack_role(app.service, app.settings, slack_courier(app), app.readiness)
+        if (door := await stack.enter_async_context(role)) is not None:
+            doors.append(door)
+        say("Slack is answered.")
+    if app.settings.slack.can_be_installed and app.settings.web.public_url and roles & {"web", "slack"}:
+        from adapters.chat.slack.installing import oauth_routes
+
+        courier = slack_courier(app)
+
+        async def installed(_installation: Installation) -> None:
+            courier.bots.forget()
+
+        doors.append(oauth_routes(app.service, app.settings, installed))
+    return doors

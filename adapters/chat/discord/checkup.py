@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
 from typing import Final
 
 import discord
@@ -16,15 +13,12 @@ from adapters.chat.discord.permissions import missing
 from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
 from adapters.chat.discord.words import plain
-from bot.errors import NotAllowed, ReelbotError
+from adapters.chat.health import FAIL, OK, WARN, Line, health
+from bot.errors import NotAllowed
 from bot.languages.catalogue import in_language
 from bot.languages.said import listed, say
 
-ASK_S: Final = 10.0
 LINE: Final = 300
-OK, WARN, FAIL = "🟢", "🟡", "🔴"
-Line = tuple[str, str]
-"""How it stands, and what is said."""
 
 
 def add_doctor(tree: Commands, front: Front) -> None:
@@ -44,14 +38,11 @@ def add_doctor(tree: Commands, front: Front) -> None:
 
 
 async def _examine(front: Front, turn: Turn, permissions: int) -> list[Line]:
-    lines = [_here(turn, permissions), _limit(turn)]
-    lines += [
-        (OK if said == "ok" else FAIL, say("{check}: {said}", check=check, said=said))
-        for check, said in (await front.readiness()).items()
+    return [
+        _here(turn, permissions),
+        _limit(turn),
+        *await health(front.service, front.settings, front.readiness),
     ]
-    lines.append(await _disk(front))
-    lines += [line async for line in _providers(front)]
-    return lines
 
 
 def _here(turn: Turn, permissions: int) -> Line:
@@ -68,28 +59,3 @@ def _here(turn: Turn, permissions: int) -> Line:
 def _limit(turn: Turn) -> Line:
     megabytes = (turn.scene.upload_limit or 0) // (1 << 20)
     return OK, say("Files may have up to {megabytes} MB here.", megabytes=megabytes)
-
-
-async def _disk(front: Front) -> Line:
-    free = (await asyncio.to_thread(shutil.disk_usage, front.service.desk.scratch)).free
-    least = front.settings.disk.min_free_mb * 1_000_000
-    said = say("{gigabytes} GB are free for clips.", gigabytes=f"{free / 1e9:.1f}")
-    return (FAIL if free < least else WARN if free < 2 * least else OK), said
-
-
-async def _providers(front: Front) -> AsyncIterator[Line]:
-    for name, provider in front.service.desk.providers.items():
-        health = await front.service.stores.health.load(name)
-        if health.paused:
-            yield WARN, say("{provider} is paused; what waits is kept.", provider=name)
-            continue
-        try:
-            async with asyncio.timeout(ASK_S):
-                balance = await provider.balance()
-        except (ReelbotError, TimeoutError) as error:
-            yield FAIL, say("{provider}: {why}", provider=name, why=str(error) or say("no answer"))
-            continue
-        if balance is None:
-            yield OK, say("{provider} is ready.", provider=name)
-        else:
-            yield OK, say("{provider} is ready; {balance} are left.", provider=name, balance=balance)

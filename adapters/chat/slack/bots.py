@@ -82,6 +82,8 @@ class Bots:
 
     def forget(self, team: str | None = None) -> None:
         """Something changed there: look anew. Without a workspace, everywhere."""
+        if self._home is not None and team in {None, self._home.team}:
+            self._home = None
         self._known = {key: each for key, each in self._known.items() if team is not None and key[0] != team}
 
     async def address(self, bot: Bot) -> str | None:

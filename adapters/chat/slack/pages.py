@@ -1,0 +1,281 @@
+"""`/reelbot …` and the Home tab's buttons: the way to a person's own pages.
+
+Slack waits three seconds for an answer to any of these. What may take longer is done meanwhile, and told afterwards: in the
+form that was opened at once, by the address that came with the press, or in direct messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from adapters.chat.past import asked_of
+from adapters.chat.slack import checkup, history, home, mine, steering
+from adapters.chat.slack.api import Bot, SlackError, Unclear
+from adapters.chat.slack.custom_ids import form_id, page_id
+from adapters.chat.slack.forms import notice, waiting
+from adapters.chat.slack.front import Front
+from adapters.chat.slack.people import Caller
+from adapters.chat.slack.scene import Scene
+from adapters.chat.slack.text import Block, button, escaped, marked, message, one_line, plain, row, section
+from adapters.chat.slack.windows import open_form, update_form
+from adapters.chat.wording import erased_sentence
+from bot.errors import NotFound
+from bot.languages.catalogue import in_language
+from bot.languages.said import say
+
+JOBS, QUOTA, HELP, FORGET = "jobs", "quota", "help", "forget"
+YES, NO = "yes", "no"
+TITLE: Final = 24
+WORD_SHOWN: Final = 40
+ANSWERS_WITHIN_S: Final = 0.7
+"""Who asks was looked up already, and Slack waits three seconds in all."""
+_OFFERED: Final = {
+    history.HISTORY: say("Your clips, newest first; add words to search for"),
+    QUOTA: say("What is left of your budget; only you see this"),
+    JOBS: say("Your clips under way; only you see this"),
+    home.SETTINGS: say("How Reelbot behaves in this workspace, for its admins"),
+    home.DOCTOR: say("What is wrong here, for operators; only you see this"),
+    home.MY_DATA: say("Everything Reelbot keeps of you, as a file"),
+    home.FORGET_ME: say("Erase everything Reelbot keeps of you here"),
+    HELP: say("What there is"),
+}
+_ALIASES: Final = {
+    "verlauf": history.HISTORY, "履歴": history.HISTORY, "budget": QUOTA, "kontingent": QUOTA, "残り": QUOTA, "予算": QUOTA,
+    "aufträge": JOBS, "auftraege": JOBS, "ジョブ": JOBS, "進行中": JOBS, "einstellungen": home.SETTINGS, "設定": home.SETTINGS,
+    "diagnose": home.DOCTOR, "診断": home.DOCTOR, "meine-daten": home.MY_DATA, "データ": home.MY_DATA,
+    "vergiss-mich": home.FORGET_ME, "消去": home.FORGET_ME, "hilfe": HELP, "ヘルプ": HELP, "?": HELP, "": HELP,
+}  # fmt: skip
+_EVERYONE: Final = frozenset({"everyone", "alle", "全員"})
+_TITLES: Final = {
+    history.HISTORY: say("History"),
+    home.SETTINGS: steering.TITLE_SAID,
+    home.DOCTOR: say("Doctor"),
+    home.MY_DATA: say("My data"),
+    home.FORGET_ME: say("Forget me"),
+}
+_ASKED_TO_FORGET: Final = say(
+    "This erases every picture, prompt and clip of yours in this workspace, deletes what was posted where that is "
+    "possible, and cancels what waits. It cannot be undone. `/reelbot my-data` gives you a copy first."
+)
+
+
+async def command(front: Front, bot: Bot, scene: Scene, words: str) -> dict[str, Any] | None:
+    """`/reelbot …`: the answer for this person alone; `None` when a form was opened instead. Raises refusals."""
+    page, rest = _read(words)
+    if page == home.SETTINGS:
+        await _open(front, bot, scene, page, lambda caller: steering.settings_view(front, scene, caller))
+        return None
+    caller = await front.people.caller(bot, scene)
+    match page:
+        case history.HISTORY:
+            first, _, others = rest.partition(" ")
+            everyone = first.casefold() in _EVERYONE
+            return await history.page(
+                front, bot, caller, history.search(others if everyone else rest, everyone=everyone)
+            )
+        case "quota":
+            return await mine.quota(front, caller)
+        case "jobs":
+            return await mine.jobs(front, bot, caller)
+        case home.DOCTOR:
+            checkup.require_operator(front, caller)
+            return await _soon(front, caller, checkup.checkup(front, bot, caller))
+        case home.MY_DATA:
+            return message(mine.my_data(front, bot, caller))
+        case home.FORGET_ME:
+            return _question(caller.locale)
+        case "help":
+            return message(_help(caller.locale))
+        case _:
+            unknown = say("I do not know {word}.", word=one_line(page, WORD_SHOWN))
+            return message(f"{escaped(in_language(unknown, caller.locale))}\n{_help(caller.locale)}")
+
+
+async def turned(front: Front, bot: Bot, scene: Scene, page: str, value: str) -> dict[str, Any] | None:
+    """A press on a button of these pages: what replaces the message it was pressed in, if anything. Raises refusals."""
+    if page == home.REFRESH:
+        await home.publish(front, bot, scene)
+        return None
+    if page == history.LEAF and scene.view is not None:
+        await update_form(front, bot, scene.view, await _leaf(front, bot, await front.people.caller(bot, scene), value))
+        return None
+    if scene.channel is None and page in _TITLES:
+        await _open(front, bot, scene, page, lambda caller: _shown(front, bot, caller, page, value))
+        return None
+    caller = await front.people.caller(bot, scene)
+    if page == history.HISTORY:
+        return await history.page(front, bot, caller, asked_of(value))
+    if page == home.FORGET_ME:
+        if value != YES:
+            return message(escaped(in_language(say("Nothing was deleted."), caller.locale)))
+        front.meanwhile(_forget(front, caller))
+        return None
+    raise NotFound(say("This button is from another version; open the page once more."))
+
+
+async def submitted(front: Front, bot: Bot, scene: Scene, form: str, view: Mapping[str, Any]) -> dict[str, str]:
+    """A form of these pages came back: what is wrong with it, by field; nothing when it is done, or being done."""
+    try:
+        caller = await front.people.caller(bot, scene)
+        if form == FORGET:
+            front.meanwhile(_forget(front, caller))
+            return {}
+        if form != steering.SETTINGS:
+            raise NotFound(say("This form is from another version; open it again."))
+        errors = await steering.chosen(front, caller, view)
+    except Exception as error:
+        # Slack brings no form again: whatever went wrong, the person is told, below a field where there is one.
+        known = front.people.known(scene)
+        return await _told(front, scene, view, front.spoken(error, scene, known.locale if known is not None else None))
+    if not errors:
+        # What is chosen shows there, the language above all.
+        front.meanwhile(home.publish(front, bot, scene))
+    return errors
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _read(words: str) -> tuple[str, str]:
+    """Which page, and what was written behind it; `my data` is `my-data`."""
+    first, _, rest = " ".join(words.split()).partition(" ")
+    second, _, others = rest.partition(" ")
+    both = f"{first}-{second}".casefold()
+    if both in _OFFERED or both in _ALIASES:
+        return _ALIASES.get(both, both), others
+    page = first.casefold()
+    return _ALIASES.get(page, page), rest
+
+
+def _help(locale: str) -> str:
+    start = say("`/animate` makes a clip of a picture; so does a mention with a picture, or a message's own menu.")
+    lines = [f"`/reelbot {page}`: {escaped(in_language(text, locale))}" for page, text in _OFFERED.items()]
+    return "\n".join([in_language(start, locale), *lines])
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+async def _open(front: Front, bot: Bot, scene: Scene, page: str, form: Callable[[Caller], Awaitable[Block]]) -> None:
+    """Open a form at once, before anything is looked up; what belongs into it follows, refusals too."""
+    known, title = front.people.known(scene), _TITLES[page]
+    locale = known.locale if known is not None else "en"
+    opened = await open_form(front, bot, scene, waiting(locale, title))
+    if opened is None:
+        return
+
+    async def fill() -> None:
+        spoken = locale
+        try:
+            caller = await front.people.caller(bot, scene)
+            spoken = caller.locale
+            shown = await form(caller)
+        except Exception as error:
+            # Nobody waits for this any more but the person in front of the form.
+            shown = notice(front.spoken(error, scene, spoken), spoken, title=title)
+        await update_form(front, bot, opened, shown)
+
+    front.meanwhile(fill())
+
+
+async def _shown(front: Front, bot: Bot, caller: Caller, page: str, value: str) -> Block:
+    """What a button of the Home tab opens."""
+    match page:
+        case history.HISTORY:
+            return await _leaf(front, bot, caller, value)
+        case home.SETTINGS:
+            return await steering.settings_view(front, caller.scene, caller)
+        case home.DOCTOR:
+            said = await checkup.checkup(front, bot, caller)
+            return _window(page, said["blocks"], caller.locale)
+        case home.MY_DATA:
+            return notice(mine.my_data(front, bot, caller), caller.locale, title=_TITLES[page])
+        case _:
+            return _window(page, [section(marked(in_language(_ASKED_TO_FORGET, caller.locale)))], caller.locale) | {
+                "callback_id": form_id(FORGET),
+                "submit": plain(in_language(say("Erase everything"), caller.locale), TITLE),
+                "close": plain(in_language(say("Keep it"), caller.locale), TITLE),
+            }
+
+
+async def _leaf(front: Front, bot: Bot, caller: Caller, value: str) -> Block:
+    """A page of the history as a form."""
+    said = await history.page(front, bot, caller, asked_of(value), turned_by=history.LEAF)
+    return _window(history.HISTORY, said["blocks"], caller.locale)
+
+
+def _window(page: str, blocks: list[Block], locale: str) -> Block:
+    return notice("", locale, title=_TITLES[page]) | {"blocks": blocks}
+
+
+async def _told(front: Front, scene: Scene, view: Mapping[str, Any], text: str) -> dict[str, str]:
+    """A fault, below the form's first field; where it has none, directly."""
+    fields = [str(each.get("block_id")) for each in view.get("blocks") or () if each.get("type") == "input"]
+    if fields:
+        return {fields[0]: _unescaped(text)}
+    front.meanwhile(front.whisper(scene, text))
+    return {}
+
+
+def _unescaped(text: str) -> str:
+    """What stands below a field is plain."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+# --- what takes its time --------------------------------------------------------------------------------------------
+
+
+async def _soon(front: Front, caller: Caller, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """The outcome where it comes at once; else a word, and the outcome when it is there."""
+    task = asyncio.create_task(work)
+    done, _ = await asyncio.wait({task}, timeout=ANSWERS_WITHIN_S)
+    if done:
+        return task.result()
+
+    async def tell() -> None:
+        try:
+            said = await task
+        except Exception as error:
+            # The answer was promised: the person is told why it does not come.
+            said = message(front.spoken(error, caller.scene, caller.locale))
+        await front.whisper(caller.scene, said["text"], said["blocks"])
+
+    front.meanwhile(tell())
+    return message(in_language(say("One moment…"), caller.locale))
+
+
+def _question(locale: str) -> dict[str, Any]:
+    yes, no = in_language(say("Erase everything"), locale), in_language(say("Keep it"), locale)
+    buttons = [
+        button(yes, page_id(home.FORGET_ME, 0), YES, style="danger"),
+        button(no, page_id(home.FORGET_ME, 1), NO),
+    ]
+    text = in_language(_ASKED_TO_FORGET, locale)
+    return message(text, [section(marked(text)), *row(buttons)])
+
+
+async def _forget(front: Front, caller: Caller) -> None:
+    """Erase, and say what became of it where it was asked for, else directly."""
+    scene = caller.scene
+    await _redraw(front, scene, escaped(in_language(say("It is being erased…"), caller.locale)))
+    try:
+        done = await front.service.forgetting.forget(caller.presser.person)
+        text = escaped(in_language(erased_sentence(done), caller.locale))
+    except Exception as error:
+        # Nobody waits for this any more but the person who wants to be forgotten.
+        text = front.spoken(error, scene, caller.locale)
+    if not await _redraw(front, scene, text):
+        await front.whisper(scene, text)
+
+
+async def _redraw(front: Front, scene: Scene, text: str) -> bool:
+    """Put this in the place of the question; whether it stands there now."""
+    if scene.response_url is None:
+        return False
+    try:
+        await front.api.respond(scene.response_url, {"replace_original": True, **message(text)})
+    except (SlackError, Unclear):
+        return False
+    return True

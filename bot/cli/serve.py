@@ -14,10 +14,9 @@ from cyclopts import Parameter
 from bot.cli.output import say, show
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-
     from adapters.chat.discord.courier import DiscordCourier
     from adapters.chat.slack.courier import SlackCourier
+    from adapters.chat.web.server import Door
     from bot.app import App
     from bot.jobs.model import Job
     from bot.workspaces import Installation
@@ -210,7 +209,7 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
             loop.remove_signal_handler(number)
 
 
-async def _slack_doors(app: App, roles: frozenset[str], stack: contextlib.AsyncExitStack) -> list[APIRouter]:
+async def _slack_doors(app: App, roles: frozenset[str], stack: contextlib.AsyncExitStack) -> list[Door]:
     """Begin to answer Slack; what the web server must serve for it."""
     doors = []
     if "slack" in roles:

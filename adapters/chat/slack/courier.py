@@ -109,13 +109,19 @@ class SlackCourier:
         anchor = anchor_of(requester)
         bot = await self.bots.of(anchor.team, anchor.enterprise)
         await self.sharing.delete(bot, await self._deliverer.find(delivery, requester))
-        return True
+        channel, _, rest = (delivery.reference or "").partition(":")
+        ts = rest.partition(":")[0]
+        # Of a message whose file was deleted, the words stay.
+        return await self._delete(bot, channel, ts) if ts else True
 
     async def take_down(self, at: MessageRef, requester: Requester) -> bool:
         """Delete a card."""
         anchor = anchor_of(requester)
         bot = await self.bots.of(anchor.team, anchor.enterprise)
         channel, _, ts = at.reference.partition(":")
+        return await self._delete(bot, channel, ts)
+
+    async def _delete(self, bot: Bot, channel: str, ts: str) -> bool:
         try:
             await self.api.call(bot, "chat.delete", channel=channel, ts=ts)
         except SlackError as error:

@@ -23,6 +23,8 @@ from bot.service import Service
 log = structlog.get_logger(__name__)
 
 GRACE_S = 5
+Door = APIRouter
+"""What a chat needs to be reached by."""
 
 
 class _Server(uvicorn.Server):
@@ -40,7 +42,7 @@ async def serve(
     data_dir: Path,
     readiness: Readiness,
     *,
-    doors: Sequence[APIRouter] = (),
+    doors: Sequence[Door] = (),
     is_whole: bool = True,
 ) -> AsyncIterator[str]:
     """Serve while the block lasts; yields the address. `ConfigurationError` when it cannot listen there.

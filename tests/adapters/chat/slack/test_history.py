@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bot.jobs.model import Requester
+from tests.adapters.chat.slack.own_pages import asked, seen, wished
 from tests.adapters.chat.slack.room import Room, a_room, labels, texts
 from tests.emulators.slack_world import SlackWorld
-from tests.factories import a_request
 
 
 @pytest.fixture(name="quiet")
@@ -133,25 +131,3 @@ async def test_nothing_is_posted_again_that_is_not_there(quiet: Room) -> None:
     answer = await asked(quiet, quiet.alice, "history")
 
     assert "Post again" not in texts(answer)
-
-
-async def wished(room: Room, who: str, prompt: str, *, workspace: str = "") -> Any:
-    """A job that is only written down."""
-    requester = Requester(
-        platform="slack", workspace=workspace or room.world.team, user=who, channel=room.channel, locale="en"
-    )
-    job, _ = await room.app.service.front_desk.accept(a_request(requester=requester, prompt=prompt))
-    return job
-
-
-async def asked(room: Room, who: str, words: str, *, channel: str = "") -> dict[str, Any]:
-    """What `/reelbot` answered."""
-    answer = await room.act(room.world.slash, who, channel or room.channel, "/reelbot", words)
-    assert answer.kind == "answered", answer
-    found: dict[str, Any] = answer.body
-    return found
-
-
-async def seen(room: Room, who: str) -> dict[str, Any]:
-    """The newest message that only this person sees, as it is now."""
-    return (await room.act(room.world.ephemerals, who))[-1]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.emulators.customers import CUSTOMERS
-from tests.emulators.processes import vendor_emulator
+from tests.emulators.processes import slack_emulator, vendor_emulator
+from tests.emulators.slack_client import SlackBot
+from tests.emulators.slack_world import SlackWorld
 
 SETTINGS = {"render_s": 0.1, "slow_s": 0.5, "trickle_s": 0.001, "webhook_retry_s": 0.01}
 
@@ -44,3 +46,28 @@ def wavespeed(_services):
 @pytest.fixture
 def eachlabs(_services):
     yield from _customer(_services, "eachlabs")
+
+
+@pytest.fixture(scope="session")
+def _slack_process(tmp_path_factory):
+    process = slack_emulator(
+        tmp_path_factory.mktemp("slack"), limits=False, retry_s=[0, 0.02, 0.05], share_delay_s=0.01
+    )
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def slack(_slack_process):
+    world = SlackWorld(_slack_process.url)
+    world.calm()
+    world.mark()
+    yield world
+    world.knobs(**dict.fromkeys(world.knobs()))
+
+
+@pytest.fixture
+def slack_bot(slack):
+    bot = SlackBot(slack)
+    yield bot
+    bot.http.close()

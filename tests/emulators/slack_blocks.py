@@ -197,7 +197,6 @@ BLOCKS: dict[str, Check] = {
     ),
     "plan": typed({"title": string()}, {**_BLOCK, "tasks": listing(anything)}),
 }
-IN_MESSAGES = {name: check for name, check in BLOCKS.items() if name != "input"} | {"input": BLOCKS["input"]}
 IN_VIEWS = {name: check for name, check in BLOCKS.items() if name not in {"markdown", "table", "task_card", "plan"}}
 
 
@@ -213,7 +212,7 @@ def errors_in(blocks: list[Any], *, where: str, most: int = 50) -> Errors:
     errors: Errors = []
     if len(blocks) > most:
         complain(errors, "/blocks", f"no more than {most} items allowed [have {len(blocks)}]")
-    shape = by_type(IN_MESSAGES if where == "message" else IN_VIEWS, "block")
+    shape = by_type(BLOCKS if where == "message" else IN_VIEWS, "block")
     block_ids: Counter[str] = Counter()
     for number, block in enumerate(blocks):
         path = f"/blocks/{number}"

@@ -119,22 +119,24 @@ class Control(WorldControl):
     ) -> Any:
         who = self._person(person)
         if view is not None:
-            return self._answer(await self._people.press_in_view(who, self._world.views[view], wanted, value))
+            return self._answer(await self._slack.presses.press_in_view(who, self._world.views[view], wanted, value))
         place, message = self._message(channel or "", ts or "")
-        return self._answer(await self._people.press_in_message(who, place, message, wanted, value))
+        return self._answer(await self._slack.presses.press_in_message(who, place, message, wanted, value))
 
     async def do_submit(self, person: str, fields: dict[str, Any], view: str | None = None) -> Any:
         who = self._person(person)
         if view is None and not who.views:
             raise Impossible(f"no form is open for {who.name}")
-        return self._answer(await self._people.submit(who, self._world.views[view] if view else who.views[-1], fields))
+        return self._answer(
+            await self._slack.presses.submit(who, self._world.views[view] if view else who.views[-1], fields)
+        )
 
     async def do_close(self, person: str, view: str | None = None, everything: bool = False) -> Any:
         who = self._person(person)
         if view is None and not who.views:
             raise Impossible(f"no form is open for {who.name}")
         top = self._world.views[view] if view else who.views[-1]
-        interaction = await self._people.close(who, top, everything=everything)
+        interaction = await self._slack.presses.close(who, top, everything=everything)
         return self._answer(interaction) if interaction else None
 
     async def do_open_home(self, person: str, tab: str = "home") -> Any:
@@ -192,6 +194,12 @@ class Control(WorldControl):
         left = len(self._slack.faults.rules)
         self._slack.faults.rules.clear()
         return left
+
+    async def do_calm(self) -> int:
+        """Forget faults, rate limits, and events that are still on their way; how many of these there were."""
+        self._slack.faults.rules.clear()
+        self._slack.limits.forget()
+        return self._slack.events.forget()
 
     async def do_cut(self, how: str = "reset") -> int:
         return await self._slack.socket.cut(how=how)

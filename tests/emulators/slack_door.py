@@ -44,7 +44,7 @@ class Door:
         if fault.when == "after":
             response = await self._safely(route, request, serve)
             return await self._spoil(request, fault) or response
-        if fault.word == "hang" and fault.number is not None:
+        if fault.word == "hang" and fault.number is not None and route != "upload":
             # The request has arrived, whole, before it waits: whoever gives up meanwhile cannot call it back.
             await request.read()
         return await self._spoil(request, fault) or await self._safely(route, request, serve)
@@ -151,7 +151,7 @@ class Door:
     async def _arguments(self, request: web.Request) -> tuple[dict[str, Any], bool]:
         """What was sent, and whether it came as JSON."""
         given: dict[str, Any] = dict(request.query)
-        if not request.can_read_body:
+        if not request.body_exists:
             return given, False
         if request.content_type == "application/json":
             try:

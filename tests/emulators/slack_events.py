@@ -124,6 +124,12 @@ class Events:
             retry = Retry(number=(retry.number if retry else 0) + 1, reason=ack.reason)
         self._slack.journal.write("event-lost", **facts)
 
+    def forget(self) -> int:
+        """Events that are still on their way never come; how many there were."""
+        for task in self._tasks:
+            task.cancel()
+        return len(self._tasks)
+
     async def ask(self, kind: str, payload: dict[str, Any]) -> Ack:
         """A command or an interaction: once, and the answer."""
         return await self.transport.deliver(kind, payload, None)

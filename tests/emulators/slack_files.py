@@ -6,7 +6,6 @@ in silence, and a link without the right token is a login page with status 200 a
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import mimetypes
 import re
@@ -20,7 +19,7 @@ from aiohttp import BodyPartReader, web
 from tests.emulators.slack_blocks import completed, errors_in, mrkdwn_in
 from tests.emulators.slack_calls import Call, Refused
 from tests.emulators.slack_door import CHUNK, drain
-from tests.emulators.slack_state import Channel, File, Grant, Message
+from tests.emulators.slack_state import Channel, File, Grant
 from tests.emulators.vendor_wire import page
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ class Files:
     def __init__(self, slack: Slack, folder: Path) -> None:
         self._slack = slack
         self._folder = folder
-        self._sharing: set[asyncio.Task[None]] = set()
 
     # Step one
 
@@ -144,7 +142,7 @@ class Files:
             files if self._slack.settings["complete_again"] == "shares" else [one for one in files if one not in again]
         )
         if channel is not None and fresh:
-            self._share_later(channel, call.grant, fresh, comment, completed(blocks), thread_ts)
+            self._slack.shares.later(channel, call.grant, fresh, comment, completed(blocks), thread_ts)
         shown = [self._slack.shapes.file(one, whole=True) for one in files]
         return {"files": shown}
 
@@ -193,60 +191,6 @@ class Files:
             self._slack.violation("files.completeUploadExternal: thread_ts is no parent's", call.args)
             return None
         return thread_ts
-
-    # The share, later
-
-    def _share_later(self, channel: Channel, grant: Grant, files: list[File], *content: Any) -> None:
-        """Slack looks at the bytes first; sometimes nothing ever comes of it."""
-        silent = [one for one in files if one.silenced]
-        never = int(self._slack.settings["never_share"])
-        if silent or never:
-            if never and not silent:
-                self._slack.knobs["never_share"] = never - 1
-            self._slack.journal.write("never-shared", files=[one.name for one in files], channel=channel.id)
-            return
-
-        async def wait() -> None:
-            await asyncio.sleep(self._slack.settings["share_delay_s"])
-            self._share(channel, grant, files, *content)
-
-        task = asyncio.create_task(wait())
-        self._sharing.add(task)
-        task.add_done_callback(self._sharing.discard)
-
-    def _share(
-        self, channel: Channel, grant: Grant, files: list[File], comment: str, blocks: list[Any], thread_ts: str | None
-    ) -> None:
-        left = [one for one in files if not one.deleted]
-        if not left or grant.revoked or channel.archived:
-            return
-        message = self._slack.messages.create(
-            channel,
-            grant,
-            text=comment,
-            blocks=blocks,
-            thread_ts=thread_ts,
-            files=left,
-            via="files.completeUploadExternal",
-        )
-        self._shared(channel, message, left)
-
-    def _shared(self, channel: Channel, message: Message, files: list[File]) -> None:
-        for file in files:
-            file.shares.append((channel.id, message.ts, message.thread_ts if message.is_reply else None))
-            facts = {"file": file.id, "name": file.name, "sha256": file.sha256, "thread": message.thread_ts}
-            self._slack.journal.write("shared", channel=channel.id, ts=message.ts, **facts)
-            self._slack.events.file_shared(channel, file)
-
-    def attach(self, call: Call, channel: Channel, message: Message, ids: list[Any]) -> None:
-        """chat.update with `file_ids`."""
-        files = [self._slack.world.files.get(str(one)) for one in ids]
-        found = [one for one in files if one is not None and one.user == call.grant.bot.id and not one.deleted]
-        if len(found) < len(ids):
-            raise Refused("file_not_found")
-        message.files += found
-        self._slack.journal.write("message-updated", edits=message.edits, **self._slack.messages.facts(message))
-        self._shared(channel, message, found)
 
     # Afterwards
 
@@ -312,7 +256,8 @@ class Files:
                 "no such file" if file is None else "no good token" if grant is None else "no files:read, or not for it"
             )
             self._slack.journal.write("sent-to-login", path=request.path, why=why)
-            raise web.HTTPFound(f"{self._slack.shapes.base}/login?redir={request.path}")
+            location = f"{self._slack.shapes.base}/login?redir={request.path}"
+            return web.Response(status=302, headers={"Location": location})
         if file.deleted or not file.path.exists():
             return page(404, "file not found")
         self._slack.journal.write("downloaded", file=file.id, name=file.name)

@@ -43,6 +43,12 @@ class Limits:
         self._tokens: dict[Key, tuple[float, float]] = {}
         self._told: dict[Key, tuple[float, float]] = {}  # when it was said, and until when
 
+    def forget(self) -> None:
+        """Count anew, and hold nobody to what was told before."""
+        self._windows.clear()
+        self._tokens.clear()
+        self._told.clear()
+
     def check(self, key: Key, tier: int) -> None:
         """Count a call; raises `Throttled` when there have been too many."""
         self.heed(key)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators.slack_blocks import completed, errors_in, mrkdwn_in
 from tests.emulators.slack_calls import Call, Refused
-from tests.emulators.slack_state import DM, Channel, Grant, Message
+from tests.emulators.slack_state import Channel, Grant, Message
 from tests.emulators.slack_words import pings
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ class Messages:
         )
         self._slack.journal.write("message-posted", bot=True, via=via, **self.facts(message))
         self.insert(channel, message)
-        if channel.kind == DM:
-            self._slack.events.message(channel, message)
+        self._slack.events.message(channel, message)
         return message
 
     def insert(self, channel: Channel, message: Message) -> None:
@@ -136,7 +135,7 @@ class Messages:
             text, blocks = self.content(call.method, call.args, longest=LONGEST_UPDATE)
             self.change(channel, message, text=text, blocks=blocks, given="blocks" in call.args)
         if call.get("file_ids"):
-            self._slack.files.attach(call, channel, message, call.args["file_ids"])
+            self._slack.shares.attach(call, channel, message, call.args["file_ids"])
         if "metadata" in call.args:
             message.metadata = self._metadata(call)
         shown = self._slack.shapes.message(message, call.grant)
@@ -151,8 +150,7 @@ class Messages:
         message.edits += 1
         message.shows_edited = message.shows_edited or not blocks
         self._slack.journal.write("message-updated", edits=message.edits, **self.facts(message))
-        if channel.kind == DM:
-            self._slack.events.message_changed(channel, message, before)
+        self._slack.events.message_changed(channel, message, before)
 
     async def delete(self, call: Call) -> dict[str, Any]:
         """chat.delete."""
@@ -167,8 +165,7 @@ class Messages:
         self._slack.gone[channel.id].add(message.ts)
         bot = message.bot_id is not None
         self._slack.journal.write("message-deleted", channel=channel.id, ts=message.ts, by=by, bot=bot)
-        if channel.kind == DM:
-            self._slack.events.message_deleted(channel, message, before)
+        self._slack.events.message_deleted(channel, message, before)
 
     def _own(self, call: Call, error: str) -> tuple[Channel, Message]:
         channel, message = self._slack.channels.message(call, "ts")

@@ -41,9 +41,11 @@ from tests.emulators.slack_messages import Messages
 from tests.emulators.slack_methods import BOT_SCOPES, METHODS
 from tests.emulators.slack_oauth import OAuth
 from tests.emulators.slack_people import People
+from tests.emulators.slack_presses import Presses
 from tests.emulators.slack_recorded import Recorded
 from tests.emulators.slack_responses import Responses
 from tests.emulators.slack_shapes import Shapes
+from tests.emulators.slack_shares import Shares
 from tests.emulators.slack_socket import Socket
 from tests.emulators.slack_state import Grant, Person, World
 from tests.emulators.slack_views import Views
@@ -109,6 +111,7 @@ class Slack:
         self.door = Door(self)
         self.channels = Channels(self)
         self.messages = Messages(self)
+        self.shares = Shares(self)
         self.files = Files(self, folder)
         self.views = Views(self)
         self.responses = Responses(self)
@@ -117,6 +120,7 @@ class Slack:
         self.http = Http(self)
         self.events = Events(self)
         self.people = People(self)
+        self.presses = Presses(self)
         self.control = Control(self)
         self.methods = self._methods()
         assert set(self.methods) == set(METHODS)

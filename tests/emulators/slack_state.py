@@ -206,6 +206,10 @@ class World:
         old = next(
             (one for one in self.grants if one.org == org and (one.team, one.enterprise) == (team, enterprise)), None
         )
+        if old is not None and old.revoked is None:
+            # Adding it again gives the same token, with what is allowed now on top.
+            old.scopes = list(dict.fromkeys([*old.scopes, *scopes]))
+            return old
         if old is not None:
             bot = old.bot
             self.grants.remove(old)

@@ -39,6 +39,11 @@ class Wire(Driver):
             content: bytes = answer.read()
             return content
 
+    def calm(self) -> int:
+        """Between two tests: forget faults, rate limits, and events that are still on their way (how many)."""
+        forgotten: int = self.do("calm")
+        return forgotten
+
     # Transport
 
     def deliver_to(self, target_url: str | None) -> None:

@@ -12,8 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.emulators.processes import slack_emulator
-from tests.emulators.slack_world import Impossible, SlackWorld
+from tests.emulators.slack_world import Impossible
 
 PNG = ("cat.png", b"\x89PNG\r\n\x1a\n a cat")
 FORM = {
@@ -51,20 +50,9 @@ FORM = {
 }
 
 
-@pytest.fixture(scope="module", name="_process")
-def _module_process(tmp_path_factory):
-    process = slack_emulator(tmp_path_factory.mktemp("slack"), limits=False, retry_s=[0, 0.02, 0.05])
-    yield process
-    process.stop()
-
-
 @pytest.fixture
-def world(_process):
-    world = SlackWorld(_process.url)
-    world.mark()
-    yield world
-    world.no_faults()
-    world.knobs(**dict.fromkeys(world.knobs()))
+def world(slack):
+    return slack
 
 
 class Product:

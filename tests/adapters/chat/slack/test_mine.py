@@ -33,6 +33,7 @@ async def test_jobs_lists_what_is_under_way_with_a_way_to_its_card(room: Room) -
     room.provider.checks = [Rendering()] * 400
     written = await room.say("the <!channel> leaves move")
     card = await room.card(written["ts"])
+    await room.until(lambda: room.provider.paid, "the render")
     await room.say("a boat", by=room.bob)
 
     answer = await asked(room, room.alice, "jobs")

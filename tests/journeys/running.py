@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Nothing of the developer's own settings, and a data directory in `folder`."""
     clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("REELBOT_", "WAVESPEED", "EACH"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("REELBOT_", "WAVESPEED", "EACH", "SLACK_", "DISCORD_"))
     }
     return clean | {"REELBOT_DATA_DIR": str(folder / "data"), "NO_COLOR": "1", "HOME": str(folder)} | more
 

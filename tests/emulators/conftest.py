@@ -63,6 +63,7 @@ def slack(_slack_process):
     world.calm()
     world.mark()
     yield world
+    assert world.journal("emulator-fault") == []
     world.knobs(**dict.fromkeys(world.knobs()))
 
 

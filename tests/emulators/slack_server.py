@@ -68,6 +68,8 @@ SETTINGS: dict[str, Any] = {
     "target_url": None,  # HTTP instead of Socket Mode
     "ack_s": 3.0,
     "retry_s": [0.0, 0.5, 1.0],  # really: at once, a minute, five minutes
+    "ping_s": 10.0,
+    "deaf_to_pings": False,  # a connection that looks open and is dead
     "refresh_s": 1.0,  # between `refresh_requested` and the close
     "trigger_lives_s": 3.0,
     "org_payloads_without_team": False,
@@ -82,7 +84,7 @@ SETTINGS: dict[str, Any] = {
     "storage_limit_reached": False,
     "upload_limit": 1 << 30,
     "upload_lives_s": 600.0,  # until it is completed
-    "share_delay_s": 0.05,
+    "share_delay_s": 0.05,  # read again while it passes: 0 shares at once what was waiting
     "never_share": 0,  # so many completed uploads are never shared
     "complete_again": "nothing",  # or "shares": what completing a second time does
     "scan_s": 0.0,  # so long mimetype and size are empty
@@ -104,7 +106,7 @@ class Slack:
         folder = log.with_suffix(".files")
         folder.mkdir(exist_ok=True)
         self.world = World()
-        self.shapes = Shapes(self.world)
+        self.shapes = Shapes(self.world, self.settings)
         self.recorded = Recorded(self)
         self.limits = Limits(self)
         self.faults = Faults(WORDS)

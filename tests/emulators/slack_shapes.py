@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -24,9 +25,10 @@ FILETYPES = {
 class Shapes:
     """Draws the world; `base` is our own address."""
 
-    def __init__(self, world: World, base: str = "") -> None:
+    def __init__(self, world: World, settings: Mapping[str, Any]) -> None:
         self._world = world
-        self.base = base
+        self._settings = settings
+        self.base = ""
 
     def person(self, person: Person, *, seen_from: Grant | None = None, locale: bool = False) -> dict[str, Any]:
         name = {"real_name": person.name, "real_name_normalized": person.name}
@@ -123,7 +125,7 @@ class Shapes:
         facts = {"id": file.id, "created": int(file.created), "timestamp": int(file.created), "user": file.user}
         if partial:
             return facts | {"file_access": "check_file_info"}
-        scanned = time.monotonic() >= file.scanned_at
+        scanned = time.monotonic() - file.received_at >= self._settings["scan_s"]
         filetype, pretty = FILETYPES.get(file.mimetype, ("binary", "Binary"))
         shown: dict[str, Any] = facts | {
             "name": file.name,

@@ -59,7 +59,7 @@ class Socket:
             self._slack.journal.write("refused", method="socket", error="ticket", why="used or unknown")
             return web.Response(status=401)
         self._tickets.discard(ticket)
-        socket = web.WebSocketResponse(heartbeat=None, autoping=True)
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         connection = Connection(id=secrets.token_hex(4), socket=socket, request=request)
         if len(self.connections) >= MOST_CONNECTIONS:
@@ -70,9 +70,11 @@ class Socket:
             return socket
         await socket.send_json(self._hello())
         self._add(connection)
+        pinging = asyncio.create_task(self._ping(connection))
         try:
             await self._listen(connection)
         finally:
+            pinging.cancel()
             self._remove(connection)
         return socket
 
@@ -99,8 +101,17 @@ class Socket:
                 waiting.set_exception(ConnectionResetError("the connection went away"))
         self._slack.journal.write("socket-closed", connection=connection.id, count=len(self.connections))
 
+    async def _ping(self, connection: Connection) -> None:
+        """As Slack does; a client answers by itself."""
+        with suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(self._slack.settings["ping_s"])
+                await connection.socket.ping(f"Ping from applink-0 at {connection.id}".encode())
+
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.socket:
+            if message.type is WSMsgType.PING and not self._slack.settings["deaf_to_pings"]:
+                await connection.socket.pong(message.data)
             if message.type is not WSMsgType.TEXT:
                 continue
             try:

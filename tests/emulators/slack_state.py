@@ -118,7 +118,7 @@ class File:
     uploaded: bool = False
     upload_ends_at: float = 0.0  # monotonic: a started upload that is not completed is dropped then
     completed_at: float | None = None
-    scanned_at: float = 0.0  # monotonic: before it, mimetype and size are empty
+    received_at: float = 0.0  # monotonic: for a while after it, mimetype and size are empty
     silenced: bool = False  # alt_txt: never shared
     deleted: bool = False
     shares: list[tuple[str, str, str | None]] = field(default_factory=list)  # channel, ts, thread_ts

@@ -401,11 +401,11 @@ def test_the_home_tab_is_each_persons_own(slack, slack_bot, alice):
 
 def test_too_many_calls_are_told_how_long_to_wait(slack, slack_bot, room):
     """429 with Retry-After; who asks again before that breaks a rule, per method and channel."""
-    slack.knobs(limits={"post": [2, 1.0]}, in_flight_s=0)
+    slack.knobs(limits={"post": [2, 0.02]}, in_flight_s=0)
     answers = [slack_bot.http.post("/chat.postMessage", json={"channel": room, "text": "x"}) for _ in range(3)]
 
     assert [one.status_code for one in answers] == [200, 200, 429]
-    assert answers[2].headers["Retry-After"] == "1"
+    assert 40 <= int(answers[2].headers["Retry-After"]) <= 50
     assert answers[2].json() == {"ok": False, "error": "ratelimited"}
     assert slack_bot.post(slack.new_channel("other"))["ok"]
     assert slack.violations() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -229,4 +230,37 @@ async def test_the_home_tab_is_published(world, product):
     home = await there(world.until, lambda: world.home(alice))
 
     assert home["blocks"][0]["text"]["text"] == "Your clips"
+    assert world.violations() == []
+
+
+async def test_a_forged_request_is_not_believed(world):
+    """A wrong signature, or a right one that is too old: Bolt refuses both, and takes the right one."""
+    event = {
+        "type": "event_callback",
+        "team_id": world.team,
+        "event": {"type": "app_mention", "ts": "1.2", "user": "U1"},
+    }
+    event |= {"event_id": "Ev1", "authorizations": [{"team_id": world.team, "user_id": world.bot, "is_bot": True}]}
+
+    async with Product(world).served() as product:
+        forged = await there(world.post_event, event, signature="v0=0123")
+        old = await there(world.post_event, event, at=int(time.time()) - 301)
+        good = await there(world.post_event, event)
+
+    assert (forged["status"], old["status"], good["status"]) == (401, 401, 200)
+    assert product.heard == [("app_mention", None, "1.2", "Ev1")]
+
+
+async def test_bolt_comes_back_after_its_connection_ended(world):
+    """What is said meanwhile arrives on the new connection."""
+    alice = world.person("Alice")
+    async with Product(world).connected() as product:
+        await there(world.until, lambda: world.connections() == 1)
+
+        assert await there(world.cut, "close") == 1
+        said = await there(world.say, alice, world.channel(), world.mention("blink"))
+        await there(world.until, lambda: world.journal("event-acked"))
+
+    assert [one[2] for one in product.heard] == [said["ts"]]
+    assert len(world.journal("socket-connected")) == 2
     assert world.violations() == []

@@ -14,7 +14,6 @@ import pytest
 from aiohttp import web
 
 from tests.emulators.slack_methods import BOT_SCOPES
-from tests.emulators.slack_world import SlackWorld
 
 
 async def there(function, *args, **facts):
@@ -74,7 +73,7 @@ async def target(slack):
 
 async def test_an_event_that_fails_comes_again(slack, target, alice):
     """The same event, with the number of the retry and the reason of the failure before."""
-    slack.knobs(ack_s=0.1)
+    slack.knobs(ack_s=0.4)
     target.answers = [500, "never", 200]
 
     await there(slack.say, alice, slack.channel(), slack.mention("hello"))
@@ -102,7 +101,7 @@ async def test_after_three_retries_an_event_is_lost(slack, target, alice):
 
 async def test_commands_are_never_sent_again(slack, target, alice):
     """A form post that is not answered in time is a failure the person sees, and no more."""
-    slack.knobs(ack_s=0.1)
+    slack.knobs(ack_s=0.4)
     target.answers = ["never", 500]
 
     late = await there(slack.slash, alice, slack.channel(), "/animate", "the cat & the dog")
@@ -116,7 +115,7 @@ async def test_commands_are_never_sent_again(slack, target, alice):
 
 
 async def test_an_address_is_verified_by_its_challenge(slack, target):
-    """As when it is entered in the app's settings; a forged request is sent on a test's wish."""
+    """As when it is entered in the app's settings."""
     target.answers = ["echo", 200]
 
     assert await there(slack.verify_url)
@@ -205,6 +204,25 @@ async def test_a_connection_is_asked_to_be_renewed(slack, session):
     assert (told["type"], told["reason"]) == ("disconnect", "refresh_requested")
     assert ended.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
     assert again.status == 401
+
+
+async def test_connections_are_kept_awake(slack, session):
+    """Both sides ask whether the other is there; a dead connection that still looks open is a setting."""
+    slack.knobs(ping_s=0.01)
+    headers = {"Authorization": f"Bearer {slack.app_token}"}
+    async with session.post(f"{slack.api_url}/apps.connections.open", headers=headers) as answer:
+        url = (await answer.json())["url"]
+    async with session.ws_connect(url, autoping=False) as socket:
+        await socket.receive_json(timeout=5)
+        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.PING
+        await socket.ping(b"there?")
+        heard = [await socket.receive(timeout=5) for _ in range(5)]
+        slack.knobs(deaf_to_pings=True)
+        await socket.ping(b"still there?")
+        later = [await socket.receive(timeout=5) for _ in range(5)]
+
+    assert b"there?" in [one.data for one in heard if one.type is aiohttp.WSMsgType.PONG]
+    assert [one for one in later if one.type is aiohttp.WSMsgType.PONG] == []
 
 
 async def test_a_mention_and_its_message_are_one_post(slack, target, alice):
@@ -325,5 +343,4 @@ async def test_an_answer_by_response_url_is_good_five_times(slack, session, targ
     assert await post(text="too many") == 404
     assert [one["text"] for one in await there(slack.ephemerals, alice)] == ["0", "1", "2", "3"]
     assert (await there(slack.from_bot, slack.channel()))[-1]["text"] == "for all"
-    assert isinstance(slack, SlackWorld)
     assert slack.violations() == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.money.limits import Limit, Period
-from tests.adapters.chat.slack.own_pages import asked, home, seen, window, wished
+from tests.adapters.chat.slack.own_pages import asked, home, window, wished
 from tests.adapters.chat.slack.room import Room, a_room, texts
 from tests.emulators.slack_world import Answer, SlackWorld
 

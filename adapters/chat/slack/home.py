@@ -25,8 +25,8 @@ from bot.languages.said import say
 
 log = structlog.get_logger(__name__)
 
-NEW, REFRESH, MY_DATA, FORGET_ME, SETTINGS, DOCTOR = "new", "refresh", "my-data", "forget-me", "settings", "doctor"
-"""The pages its buttons turn to."""
+NEW, REFRESH, SETTINGS, DOCTOR = "new", "refresh", "settings", "doctor"
+"""The pages its buttons turn to, with those of `mine`."""
 MOST_BLOCKS: Final = 100
 
 
@@ -76,8 +76,8 @@ def _buttons(front: Front, caller: Caller, *, may_ask: bool) -> list[Block]:
     locale, presser = caller.locale, caller.presser
     offered = [
         (say("Refresh"), REFRESH, True),
-        (say("My data"), MY_DATA, True),
-        (say("Forget me"), FORGET_ME, True),
+        (say("My data"), mine.MY_DATA, True),
+        (say("Forget me"), mine.FORGET_ME, True),
         (say("Settings"), SETTINGS, presser.is_team_lead or presser.is_operator),
         (say("Doctor"), DOCTOR, presser.is_operator),
     ]

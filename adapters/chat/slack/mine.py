@@ -1,4 +1,4 @@
-"""What belongs to one person on Slack, and is told to nobody else: the budget, what is under way, a copy of what is kept."""
+"""What belongs to one person on Slack, and is told to nobody else: the budget, what is under way, their data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ from typing import Any, Final
 from adapters.chat.slack.anchor import anchor_of
 from adapters.chat.slack.api import Bot, SlackError, Unclear
 from adapters.chat.slack.course import Place
-from adapters.chat.slack.custom_ids import button_id
+from adapters.chat.slack.custom_ids import button_id, page_id
 from adapters.chat.slack.delivery import ANYWHERE, NO_FILES, TOO_LARGE
 from adapters.chat.slack.front import Front
 from adapters.chat.slack.people import Caller
+from adapters.chat.slack.scene import Scene
 from adapters.chat.slack.sharing import VISIBLE_WITHIN_S, Fate, Upload
-from adapters.chat.slack.text import Block, button, escaped, marked, message, moment, one_line, plain, section, small
-from adapters.chat.wording import standing_pieces, standings_shown
+from adapters.chat.slack.text import (
+    Block,
+    button,
+    escaped,
+    marked,
+    message,
+    moment,
+    one_line,
+    plain,
+    row,
+    section,
+    small,
+)
+from adapters.chat.wording import erased_sentence, standing_pieces, standings_shown
 from bot.cards.messages import headline
 from bot.errors import BadPrompt, DeliveryDelayed, NotFound
 from bot.ids import new_id
@@ -27,6 +40,8 @@ from bot.languages.catalogue import in_language
 from bot.languages.said import say, say_n
 from bot.money.limits import Period, Standing
 
+MY_DATA, FORGET_ME = "my-data", "forget-me"
+YES, NO = "yes", "no"
 MOST_JOBS: Final = 15
 PROMPT_SHOWN: Final = 160
 MOST_UPLOADED: Final = ANYWHERE
@@ -41,6 +56,10 @@ _TITLES: Final = {
     ("installation", Period.DAY): say("All together, today"),
     ("installation", Period.MONTH): say("All together, this month"),
 }
+ASKED_TO_FORGET: Final = say(
+    "This erases every picture, prompt and clip of yours in this workspace, deletes what was posted where that is "
+    "possible, and cancels what waits. It cannot be undone. `/reelbot my-data` gives you a copy first."
+)
 
 
 # --- what is left ---------------------------------------------------------------------------------------------------
@@ -204,3 +223,42 @@ def _too_large(size: int, person: str) -> str:
         megabytes=max(1, size // 1_000_000),
         person=person,
     )
+
+
+# --- to be forgotten ------------------------------------------------------------------------------------------------
+
+
+def question(locale: str) -> dict[str, Any]:
+    """Asked before anything is erased."""
+    yes, no = in_language(say("Erase everything"), locale), in_language(say("Keep it"), locale)
+    buttons = [
+        button(yes, page_id(FORGET_ME, 0), YES, style="danger"),
+        button(no, page_id(FORGET_ME, 1), NO),
+    ]
+    text = in_language(ASKED_TO_FORGET, locale)
+    return message(text, [section(marked(text)), *row(buttons)])
+
+
+async def forget(front: Front, caller: Caller) -> None:
+    """Erase, and say what became of it where it was asked for, else directly."""
+    scene = caller.scene
+    await _redraw(front, scene, escaped(in_language(say("It is being erased…"), caller.locale)))
+    try:
+        done = await front.service.forgetting.forget(caller.presser.person)
+        text = escaped(in_language(erased_sentence(done), caller.locale))
+    except Exception as error:
+        # Nobody waits for this any more but the person who wants to be forgotten.
+        text = front.spoken(error, scene, caller.locale)
+    if not await _redraw(front, scene, text):
+        await front.whisper(scene, text)
+
+
+async def _redraw(front: Front, scene: Scene, text: str) -> bool:
+    """Put this in the place of the question; whether it stands there now."""
+    if scene.response_url is None:
+        return False
+    try:
+        await front.api.respond(scene.response_url, {"replace_original": True, **message(text)})
+    except (SlackError, Unclear):
+        return False
+    return True

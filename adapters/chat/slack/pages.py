@@ -12,21 +12,19 @@ from typing import Any, Final
 
 from adapters.chat.past import asked_of
 from adapters.chat.slack import checkup, history, home, mine, steering
-from adapters.chat.slack.api import Bot, SlackError, Unclear
-from adapters.chat.slack.custom_ids import form_id, page_id
+from adapters.chat.slack.api import Bot
+from adapters.chat.slack.custom_ids import form_id
 from adapters.chat.slack.forms import notice, waiting
 from adapters.chat.slack.front import Front
 from adapters.chat.slack.people import Caller
 from adapters.chat.slack.scene import Scene
-from adapters.chat.slack.text import Block, button, escaped, marked, message, one_line, plain, row, section
+from adapters.chat.slack.text import Block, escaped, marked, message, one_line, plain, section
 from adapters.chat.slack.windows import open_form, update_form
-from adapters.chat.wording import erased_sentence
 from bot.errors import NotFound
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
 JOBS, QUOTA, HELP, FORGET = "jobs", "quota", "help", "forget"
-YES, NO = "yes", "no"
 TITLE: Final = 24
 WORD_SHOWN: Final = 40
 ANSWERS_WITHIN_S: Final = 0.7
@@ -37,28 +35,24 @@ _OFFERED: Final = {
     JOBS: say("Your clips under way; only you see this"),
     home.SETTINGS: say("How Reelbot behaves in this workspace, for its admins"),
     home.DOCTOR: say("What is wrong here, for operators; only you see this"),
-    home.MY_DATA: say("Everything Reelbot keeps of you, as a file"),
-    home.FORGET_ME: say("Erase everything Reelbot keeps of you here"),
+    mine.MY_DATA: say("Everything Reelbot keeps of you, as a file"),
+    mine.FORGET_ME: say("Erase everything Reelbot keeps of you here"),
     HELP: say("What there is"),
 }
 _ALIASES: Final = {
     "verlauf": history.HISTORY, "履歴": history.HISTORY, "budget": QUOTA, "kontingent": QUOTA, "残り": QUOTA, "予算": QUOTA,
     "aufträge": JOBS, "auftraege": JOBS, "ジョブ": JOBS, "進行中": JOBS, "einstellungen": home.SETTINGS, "設定": home.SETTINGS,
-    "diagnose": home.DOCTOR, "診断": home.DOCTOR, "meine-daten": home.MY_DATA, "データ": home.MY_DATA,
-    "vergiss-mich": home.FORGET_ME, "消去": home.FORGET_ME, "hilfe": HELP, "ヘルプ": HELP, "?": HELP, "": HELP,
+    "diagnose": home.DOCTOR, "診断": home.DOCTOR, "meine-daten": mine.MY_DATA, "データ": mine.MY_DATA,
+    "vergiss-mich": mine.FORGET_ME, "消去": mine.FORGET_ME, "hilfe": HELP, "ヘルプ": HELP, "?": HELP, "": HELP,
 }  # fmt: skip
 _EVERYONE: Final = frozenset({"everyone", "alle", "全員"})
 _TITLES: Final = {
     history.HISTORY: say("History"),
     home.SETTINGS: steering.TITLE_SAID,
     home.DOCTOR: say("Doctor"),
-    home.MY_DATA: say("My data"),
-    home.FORGET_ME: say("Forget me"),
+    mine.MY_DATA: say("My data"),
+    mine.FORGET_ME: say("Forget me"),
 }
-_ASKED_TO_FORGET: Final = say(
-    "This erases every picture, prompt and clip of yours in this workspace, deletes what was posted where that is "
-    "possible, and cancels what waits. It cannot be undone. `/reelbot my-data` gives you a copy first."
-)
 
 
 async def command(front: Front, bot: Bot, scene: Scene, words: str) -> dict[str, Any] | None:
@@ -82,10 +76,10 @@ async def command(front: Front, bot: Bot, scene: Scene, words: str) -> dict[str,
         case home.DOCTOR:
             checkup.require_operator(front, caller)
             return await _soon(front, caller, checkup.checkup(front, bot, caller))
-        case home.MY_DATA:
+        case mine.MY_DATA:
             return message(mine.my_data(front, bot, caller))
-        case home.FORGET_ME:
-            return _question(caller.locale)
+        case mine.FORGET_ME:
+            return mine.question(caller.locale)
         case "help":
             return message(_help(caller.locale))
         case _:
@@ -107,10 +101,10 @@ async def turned(front: Front, bot: Bot, scene: Scene, page: str, value: str) ->
     caller = await front.people.caller(bot, scene)
     if page == history.HISTORY:
         return await history.page(front, bot, caller, asked_of(value))
-    if page == home.FORGET_ME:
-        if value != YES:
+    if page == mine.FORGET_ME:
+        if value != mine.YES:
             return message(escaped(in_language(say("Nothing was deleted."), caller.locale)))
-        front.meanwhile(_forget(front, caller))
+        front.meanwhile(mine.forget(front, caller))
         return None
     raise NotFound(say("This button is from another version; open the page once more."))
 
@@ -120,7 +114,7 @@ async def submitted(front: Front, bot: Bot, scene: Scene, form: str, view: Mappi
     try:
         caller = await front.people.caller(bot, scene)
         if form == FORGET:
-            front.meanwhile(_forget(front, caller))
+            front.meanwhile(mine.forget(front, caller))
             return {}
         if form != steering.SETTINGS:
             raise NotFound(say("This form is from another version; open it again."))
@@ -190,10 +184,10 @@ async def _shown(front: Front, bot: Bot, caller: Caller, page: str, value: str) 
         case home.DOCTOR:
             said = await checkup.checkup(front, bot, caller)
             return _window(page, said["blocks"], caller.locale)
-        case home.MY_DATA:
+        case mine.MY_DATA:
             return notice(mine.my_data(front, bot, caller), caller.locale, title=_TITLES[page])
         case _:
-            return _window(page, [section(marked(in_language(_ASKED_TO_FORGET, caller.locale)))], caller.locale) | {
+            return _window(page, [section(marked(in_language(mine.ASKED_TO_FORGET, caller.locale)))], caller.locale) | {
                 "callback_id": form_id(FORGET),
                 "submit": plain(in_language(say("Erase everything"), caller.locale), TITLE),
                 "close": plain(in_language(say("Keep it"), caller.locale), TITLE),
@@ -244,38 +238,3 @@ async def _soon(front: Front, caller: Caller, work: Coroutine[Any, Any, dict[str
 
     front.meanwhile(tell())
     return message(in_language(say("One moment…"), caller.locale))
-
-
-def _question(locale: str) -> dict[str, Any]:
-    yes, no = in_language(say("Erase everything"), locale), in_language(say("Keep it"), locale)
-    buttons = [
-        button(yes, page_id(home.FORGET_ME, 0), YES, style="danger"),
-        button(no, page_id(home.FORGET_ME, 1), NO),
-    ]
-    text = in_language(_ASKED_TO_FORGET, locale)
-    return message(text, [section(marked(text)), *row(buttons)])
-
-
-async def _forget(front: Front, caller: Caller) -> None:
-    """Erase, and say what became of it where it was asked for, else directly."""
-    scene = caller.scene
-    await _redraw(front, scene, escaped(in_language(say("It is being erased…"), caller.locale)))
-    try:
-        done = await front.service.forgetting.forget(caller.presser.person)
-        text = escaped(in_language(erased_sentence(done), caller.locale))
-    except Exception as error:
-        # Nobody waits for this any more but the person who wants to be forgotten.
-        text = front.spoken(error, scene, caller.locale)
-    if not await _redraw(front, scene, text):
-        await front.whisper(scene, text)
-
-
-async def _redraw(front: Front, scene: Scene, text: str) -> bool:
-    """Put this in the place of the question; whether it stands there now."""
-    if scene.response_url is None:
-        return False
-    try:
-        await front.api.respond(scene.response_url, {"replace_original": True, **message(text)})
-    except (SlackError, Unclear):
-        return False
-    return True

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from adapters.chat.slack import sharing
 from adapters.chat.slack.anchor import Anchor
 from adapters.chat.slack.api import SlackApi
 from adapters.chat.slack.bots import Bots
 from adapters.chat.slack.courier import SlackCourier
 from adapters.chat.slack.inputs import shared_file
 from adapters.http.client import HttpClient
+from adapters.media.hosting import SignedLinks
 from bot.clock import SystemClock
 from bot.ids import new_id
 from bot.jobs.model import AssetKind, InputRef, Requester
+from bot.keys import KeyRing
 from bot.ports import JobCard, Parcel
+from bot.stores import InstallationStore
 from storage.media_store import ObjectMediaStore
 from tests.conformance.courier_suite import CourierBench
 from tests.emulators.processes import slack_emulator
@@ -27,6 +29,8 @@ from tests.factories import a_clip, a_parcel
 from tests.fakes.workshop import FakeWorkshop
 
 PICTURE = b"\x89PNG\r\n\x1a\n a picture"
+PATIENCE_S = 0.15
+"""How long the emulated Slack may take for anything; the real one has minutes."""
 
 
 class SlackBench(CourierBench):
@@ -37,14 +41,40 @@ class SlackBench(CourierBench):
         self._folder = folder
         self.store = ObjectMediaStore((folder / "media").as_uri())
         self.clock = SystemClock()
-        self.api = SlackApi(http, self.clock, api_url=f"{world.url}/api")
-        self.bots = Bots(self.api, self.clock, token=world.token)
         self.http = http
-        self.courier = SlackCourier(self.api, self.bots, http, self.store, FakeWorkshop(), self.clock, folder)
+        self.open()
         self.alice = world.person("Alice")
         self.channel = self.room()
         self.asked = world.say(self.alice, self.channel, "look", files=[("cat.png", PICTURE)])
         self.asker = self.requester()
+
+    def open(
+        self,
+        *,
+        clock: Any = None,
+        token: str | None = "",
+        installations: InstallationStore | None = None,
+        workshop: Any = None,
+        has_address: bool = False,
+    ) -> SlackCourier:
+        """Start the courier, as a process that has just begun does; `token` is empty for the first workspace's."""
+        clock = clock or self.clock
+        self.api = SlackApi(self.http, clock, api_url=self.world.api_url, patience_s=PATIENCE_S)
+        token = self.world.token if token == "" else token
+        self.bots = Bots(self.api, clock, token=token, installations=installations)
+        links = SignedLinks(KeyRing(["k" * 32]), self.clock, "https://reelbot.example") if has_address else None
+        self.courier = SlackCourier(
+            self.api,
+            self.bots,
+            self.http,
+            self.store,
+            workshop or FakeWorkshop(),
+            clock,
+            self._folder,
+            links,
+            visible_within_s=PATIENCE_S / 2,
+        )
+        return self.courier
 
     def room(self, **more: Any) -> str:
         """A channel with Alice and us in it."""
@@ -62,16 +92,16 @@ class SlackBench(CourierBench):
             anchor=hung.to_text(),
         )
 
-    async def parcel(self, trouble: str = "") -> Parcel:
+    async def parcel(self, trouble: str = "", *, content: bytes = b"a clip", **clip: Any) -> Parcel:
         source = self._folder / "clip.mp4"
-        source.write_bytes(b"a clip")
+        source.write_bytes(content)
         asset = await self.store.put(source, AssetKind.CLIP, "video/mp4")
         channel = self.room()
         said = self.world.say(self.alice, channel, "animate this")
         self._make_trouble(trouble, channel)
         return a_parcel(
             requester=self.requester(channel, root=said["ts"], asked=said["ts"]),
-            clip=a_clip(asset_id=asset.id, size_bytes=asset.size_bytes),
+            clip=a_clip(asset_id=asset.id, size_bytes=asset.size_bytes, **clip),
             path=await self.store.local_path(asset.id),
         )
 
@@ -115,12 +145,11 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlackWorld]:
 
 
 @pytest.fixture(name="slack")
-async def _bench(slack_world: SlackWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackBench]:
-    monkeypatch.setattr(sharing, "VISIBLE_WITHIN_S", 2.0)
+async def _bench(slack_world: SlackWorld, tmp_path: Path) -> AsyncIterator[SlackBench]:
     slack_world.mark()
     http = HttpClient()
     yield SlackBench(slack_world, http, tmp_path)
     await http.aclose()
     slack_world.no_faults()
-    slack_world.knobs(share_delay_s=None)
+    slack_world.knobs(**dict.fromkeys(slack_world.knobs()))
     assert slack_world.violations() == []

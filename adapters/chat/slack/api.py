@@ -29,12 +29,15 @@ ASK_S: Final = 20.0
 UPLOAD_S: Final = 900.0
 """A clip of some hundred MB over a slow line."""
 GUESSED_PAUSE_S: Final = 30.0
+LONGEST_PAUSE_S: Final = 3600.0
 MOST_RESTING: Final = 4096
 
 TOKEN_DEAD: Final = frozenset({"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed"})
 """What is said of a token that is worth nothing (any more)."""
 NOBODY_KNOWS: Final = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout"})
 """Slack's own troubles: "some aspect of the operation" may have succeeded."""
+ASKS_FOR_A_PAUSE: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org"})
+"""Nothing was done, and later it may be: too much was said, or the workspace is being moved."""
 UNREADABLE_PLACE: Final = frozenset(
     {
         "not_in_channel", "channel_not_found", "is_archived", "is_inactive", "restricted_action", "posting_to_channel_denied",
@@ -95,14 +98,18 @@ class Bot:
 class SlackApi:
     """Asks Slack once per call."""
 
-    def __init__(self, http: HttpClient, clock: Clock, *, api_url: str) -> None:
+    def __init__(self, http: HttpClient, clock: Clock, *, api_url: str, patience_s: float = ASK_S) -> None:
+        """`patience_s` is how long an answer is waited for."""
         self._http = http
         self._clock = clock
+        self._patience_s = patience_s
         self.api_url = api_url.rstrip("/")
         self._resting: dict[tuple[str, str, str], float] = {}
         """Until when, by the monotonic clock, which method may not be called: by workspace, method and channel."""
 
-    async def call(self, bot: Bot, method: str, /, *, within_s: float = ASK_S, **arguments: Any) -> dict[str, Any]:
+    async def call(
+        self, bot: Bot, method: str, /, *, within_s: float | None = None, **arguments: Any
+    ) -> dict[str, Any]:
         """The answer of a method, `ok` left in it.
 
         Raises `SlackError` for a refusal (`TokenDead` when it is the token's), `RateLimited` when a pause is asked for,
@@ -112,7 +119,7 @@ class SlackApi:
         return said
 
     async def ask(
-        self, token: str, method: str, /, *, of: str = "", within_s: float = ASK_S, **arguments: Any
+        self, token: str, method: str, /, *, of: str = "", within_s: float | None = None, **arguments: Any
     ) -> tuple[dict[str, Any], frozenset[str]]:
         """As `call`, by any token; also the scopes that the token has."""
         key = (of, method, str(arguments.get("channel", "")) if method == "chat.postMessage" else "")
@@ -125,7 +132,7 @@ class SlackApi:
                 home=self.api_url,
                 headers={"Authorization": f"Bearer {token}"},
                 form=form,
-                deadline_s=within_s,
+                deadline_s=self._patience_s if within_s is None else within_s,
             )
         except NotConnected as error:
             raise DeliveryDelayed(say("{provider} cannot be reached; trying again.", provider="Slack")) from error
@@ -134,7 +141,10 @@ class SlackApi:
         return self._read(answer, key)
 
     async def send(self, url: str, source: Path) -> None:
-        """Send a file's bytes to an address that Slack gave for them. `Unclear` when they may not be there."""
+        """Send a file's bytes to an address that Slack gave for them. `Unclear` when they may not be there.
+
+        Raises `RateLimited` and `SlackError` as `call` does.
+        """
         headers = {"Content-Type": "application/octet-stream"}
         try:
             answer = await self._http.send_file(
@@ -142,6 +152,10 @@ class SlackApi:
             )
         except NoAnswer as error:
             raise Unclear(f"Slack did not take the file: {error}") from error
+        if answer.status == 429:
+            raise RateLimited(say("Slack asked for a pause; trying again."), retry_after_s=_pause_s(answer))
+        if answer.status == 413:
+            raise SlackError("file_too_large")
         if answer.status != 200:
             raise Unclear(f"Slack answered {answer.status} to the file.")
 
@@ -162,7 +176,7 @@ class SlackApi:
     def _read(self, answer: HttpAnswer, key: tuple[str, str, str]) -> tuple[dict[str, Any], frozenset[str]]:
         said = answer.object()
         error = str((said or {}).get("error") or "")
-        if answer.status == 429 or error in {"ratelimited", "rate_limited"}:
+        if answer.status == 429 or error in ASKS_FOR_A_PAUSE:
             self._rest(key, pause := _pause_s(answer))
             raise RateLimited(say("Slack asked for a pause; trying again."), retry_after_s=pause)
         if answer.status >= 500 or said is None or error in NOBODY_KNOWS:
@@ -191,6 +205,6 @@ def _text(value: Any) -> str:
 
 def _pause_s(answer: HttpAnswer) -> float:
     try:
-        return max(0.0, float(answer.headers.get("retry-after", GUESSED_PAUSE_S)))
+        return min(LONGEST_PAUSE_S, max(0.0, float(answer.headers.get("retry-after", GUESSED_PAUSE_S))))
     except ValueError:
         return GUESSED_PAUSE_S

@@ -59,18 +59,30 @@ class Bots:
         self._urls: dict[str, str | None] = {}
 
     async def of(self, team: str, enterprise: str | None = None) -> Bot:
-        """The bot of a workspace. `NotInstalled` where there is none; `DeliveryDelayed` when that cannot be known now."""
+        """The bot of a workspace.
+
+        `NotInstalled` where there is none; `DeliveryDelayed` when that cannot be known now; `TokenDead` when the settings'
+        token is refused, and the workspace may be its.
+        """
+        unknown: DeliveryDelayed | SlackError | None = None
         if self._token is not None:
-            home = await self._at_home()
-            if home.team == team or (home.is_org and enterprise is not None and home.enterprise == enterprise):
-                return home
+            try:
+                home = await self._at_home()
+            except (DeliveryDelayed, SlackError) as error:
+                # Other workspaces have tokens of their own, and are served all the same.
+                unknown = error
+            else:
+                if home.team == team or (home.is_org and enterprise is not None and home.enterprise == enterprise):
+                    return home
         found = await self._installed(team, enterprise)
         if found is None:
-            raise NotInstalled
+            raise unknown or NotInstalled
         return found
 
-    async def home(self) -> Bot | None:
-        """The bot of the settings' token, as Slack knows it. `TokenDead` when it is refused."""
+    async def home(self, *, anew: bool = False) -> Bot | None:
+        """The bot of the settings' token, as Slack knows it; `anew`: as it does now. `TokenDead` when it is refused."""
+        if anew:
+            self._home, self._refused_until = None, 0.0
         return None if self._token is None else await self._at_home()
 
     async def installed(self) -> tuple[list[Bot], list[str]]:

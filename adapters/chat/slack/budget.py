@@ -18,13 +18,15 @@ WINDOW_S: Final = 60.0
 ALWAYS_FOR_PROGRESS: Final = 6
 """Even where more jobs run than there is room for their ends in one minute."""
 MOST_TEAMS: Final = 4096
+FORGOTTEN_AFTER_S: Final = 7200.0
+"""A job of which nothing was shown for so long ended in another process, which shows it."""
 
 
 @dataclass(slots=True)
 class _Share:
     sent: deque[float] = field(default_factory=deque)
-    running: set[str] = field(default_factory=set)
-    """Jobs whose end is still to be shown."""
+    running: dict[str, float] = field(default_factory=dict)
+    """Jobs whose end is still to be shown, and when something of them was shown last."""
 
 
 class Budget:
@@ -43,7 +45,8 @@ class Budget:
         now = self._clock.monotonic()
         while share.sent and share.sent[0] <= now - WINDOW_S:
             share.sent.popleft()
-        kept = 0 if urgent else min(len(share.running | {job_id}), A_MINUTE - ALWAYS_FOR_PROGRESS)
+        share.running = {job: at for job, at in share.running.items() if at > now - FORGOTTEN_AFTER_S}
+        kept = 0 if urgent else min(len(share.running.keys() | {job_id}), A_MINUTE - ALWAYS_FOR_PROGRESS)
         room = A_MINUTE - kept
         if len(share.sent) < room:
             share.sent.append(now)
@@ -53,11 +56,11 @@ class Budget:
 
     def runs(self, team: str, job_id: str) -> None:
         """A job's card is there, and its end will have to be shown."""
-        self._share(team).running.add(job_id)
+        self._share(team).running[job_id] = self._clock.monotonic()
 
     def ended(self, team: str, job_id: str) -> None:
         """How a job ended is shown."""
-        self._share(team).running.discard(job_id)
+        self._share(team).running.pop(job_id, None)
 
     def _share(self, team: str) -> _Share:
         found = self._shares.get(team)

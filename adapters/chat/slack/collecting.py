@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from adapters.chat.slack.api import Bot, SlackApi, SlackError, Unclear
+from adapters.chat.slack.api import Bot, SlackApi, SlackError, TokenDead, Unclear
 from adapters.chat.slack.bots import Bots, NotInstalled
 from adapters.chat.slack.inputs import NOT_FILES, SharedFile, address_of, shared_file_of
 from adapters.http.answer import NoAnswer
@@ -88,6 +88,8 @@ async def _asked_for(file: SharedFile, bot: Bot, api: SlackApi) -> SharedFile:
     """The file as Slack describes it now."""
     try:
         said: dict[str, Any] = (await api.call(bot, "files.info", file=file.id))["file"]
+    except TokenDead as error:
+        raise BadInput(str(NotInstalled())) from error
     except SlackError as error:
         if error.error == "missing_scope":
             raise _no_right() from error

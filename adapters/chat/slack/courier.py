@@ -20,7 +20,7 @@ from adapters.chat.slack.collecting import collect
 from adapters.chat.slack.delivery import Deliverer
 from adapters.chat.slack.doctor import examine
 from adapters.chat.slack.reactions import Reactions
-from adapters.chat.slack.sharing import Sharing
+from adapters.chat.slack.sharing import VISIBLE_WITHIN_S, Sharing
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
 from bot.doctor.finding import Finding
@@ -59,8 +59,13 @@ class SlackCourier:
         clock: Clock,
         scratch: Path,
         links: SignedLinks | None = None,
+        *,
+        visible_within_s: float = VISIBLE_WITHIN_S,
     ) -> None:
-        """`links` makes addresses for clips that cannot be uploaded; without a public URL there are none."""
+        """`links` makes addresses for clips that cannot be uploaded; without a public URL there are none.
+
+        `visible_within_s` is how long Slack usually takes at most to show what was uploaded.
+        """
         self.api = api
         self.bots = bots
         self.sharing = Sharing(api, clock)
@@ -70,11 +75,13 @@ class SlackCourier:
         self._scratch = scratch
         self._budget = Budget(clock)
         self._reactions = Reactions(api)
-        self._deliverer = Deliverer(api, bots, media, workshop, clock, scratch, links)
+        self._deliverer = Deliverer(api, bots, media, workshop, clock, scratch, links, visible_within_s)
         self._drawn: OrderedDict[str, str] = OrderedDict()
         """What the cards drawn last look like: the same is not sent twice."""
         self._doubtful: OrderedDict[str, int] = OrderedDict()
         """Cards that may be there, by job, and how often they may have been posted."""
+        self._began = clock.now()
+        """Of a job that is older, an earlier process may have posted the card, and died before that was written down."""
 
     async def collect(self, source: InputRef) -> Asset:
         """Copy what somebody uploaded. `BadInput` when it is gone, `ProviderUnavailable` for passing reasons."""
@@ -91,8 +98,13 @@ class SlackCourier:
                 shown = await self._update(bot, card, anchor, at)
         except (NotInstalled, TokenDead) as error:
             log.info("card.no_workspace", job_id=card.job_id, why=str(error))
+            # It may have been added again since, with another token.
+            self.bots.forget(anchor.team)
             self._budget.ended(anchor.team, card.job_id)
             return at
+        except Unclear as error:
+            # An update: done twice it does no harm.
+            raise DeliveryDelayed(say("Slack does not answer; trying again.")) from error
         if shown is not None:
             await self._reactions.follow(bot, anchor, card, is_new=at is None)
             (self._budget.ended if card.is_final else self._budget.runs)(anchor.team, card.job_id)
@@ -103,16 +115,18 @@ class SlackCourier:
         return await self._deliverer.deliver(parcel, save)
 
     async def retract(self, delivery: Delivery, requester: Requester) -> bool:
-        """Delete the files of a delivery, and with them their message."""
+        """Delete the files of a delivery, and their message: of one whose file was deleted, the words stay."""
         if delivery.method == "link":
             return True  # an edit of the card, and the card is taken down by itself
         anchor = anchor_of(requester)
         bot = await self.bots.of(anchor.team, anchor.enterprise)
-        await self.sharing.delete(bot, await self._deliverer.find(delivery, requester))
+        files = await self._deliverer.find(delivery)
+        shown = await self.sharing.messages(bot, files)
         channel, _, rest = (delivery.reference or "").partition(":")
-        ts = rest.partition(":")[0]
-        # Of a message whose file was deleted, the words stay.
-        return await self._delete(bot, channel, ts) if ts else True
+        if ts := rest.partition(":")[0]:
+            shown.add((channel, ts))
+        await self.sharing.delete(bot, files)
+        return all([await self._delete(bot, *each) for each in sorted(shown)])
 
     async def take_down(self, at: MessageRef, requester: Requester) -> bool:
         """Delete a card."""
@@ -134,33 +148,52 @@ class SlackCourier:
 
     # --- posting --------------------------------------------------------------------------------------------------
 
-    async def _first(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
-        """The card's first message. Slack knows no key for posts: what may be there already is looked for first."""
+    async def _first(
+        self, bot: Bot, card: JobCard, anchor: Anchor, *, instead_of: MessageRef | None = None
+    ) -> MessageRef | None:
+        """The card's first message. Slack knows no key for posts: what may be there already is looked for first.
+
+        `instead_of` is a card that was there, and can show nothing any more.
+        """
         doubts = self._doubtful.get(card.job_id, 0)
-        if doubts:
-            found = await self._look_for(bot, card, anchor)
+        if doubts or (instead_of is None and card.asked_at is not None and card.asked_at < self._began):
+            found = await self._look_for(bot, card, anchor, instead_of)
             if found is not None:
+                self._doubtful.pop(card.job_id, None)
                 return await self._update(bot, card, anchor, found)
-            if not _is_waited_for(card):
+            if doubts and not _is_waited_for(card):
                 # A second card would say no more than the first one does, if that is there.
                 return None
+        # Doubted until it is known: whoever is cancelled in between has not heard that it arrived.
+        self._doubtful[card.job_id] = doubts + 1
+        if len(self._doubtful) > REMEMBERED:
+            self._doubtful.popitem(last=False)
         try:
             posted = await self._post(bot, card, anchor)
         except Unclear as error:
-            self._doubtful[card.job_id] = doubts + 1
-            if len(self._doubtful) > REMEMBERED:
-                self._doubtful.popitem(last=False)
             raise DeliveryDelayed(say("Slack did not say whether the card arrived; looking for it.")) from error
+        except (DeliveryDelayed, TokenDead):
+            self._settle(card.job_id, doubts)
+            raise
         self._doubtful.pop(card.job_id, None)
         return posted
 
+    def _settle(self, job_id: str, doubts: int) -> None:
+        """What was tried last was not done, for certain: as doubtful as before."""
+        if doubts:
+            self._doubtful[job_id] = doubts
+        else:
+            self._doubtful.pop(job_id, None)
+
     async def _post(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
         """Where the answer belongs, else to the asker directly; `None` where neither can be."""
-        body = render(card) | {
+        drawn = render(card)
+        body = drawn | {
             "metadata": {"event_type": CARD, "event_payload": {"job": card.job_id}},
             "unfurl_links": False,
             "unfurl_media": False,
         }
+        posted = None
         if anchor.channel:
             try:
                 posted = await self.api.call(
@@ -172,28 +205,60 @@ class SlackCourier:
                 log.info("card.no_place", job_id=card.job_id, why=str(error))
                 if anchor.is_direct or error.error not in UNREADABLE_PLACE:
                     return None
-            else:
-                return _reference(posted)
+        if posted is None:
+            try:
+                channel = await self._direct(bot, card)
+                posted = await self.api.call(bot, "chat.postMessage", channel=channel, **body)
+            except TokenDead:
+                raise
+            except SlackError as error:
+                log.info("card.no_place_at_all", job_id=card.job_id, why=str(error))
+                return None
+        at = MessageRef(platform=PLATFORM, reference=f"{posted['channel']}:{posted['ts']}")
+        self._remember(at.reference, _digest(drawn))
+        return at
+
+    async def _direct(self, bot: Bot, card: JobCard) -> str:
+        """The direct messages of the asker. What nobody answered may be asked again: opening them twice does no harm."""
         try:
             opened = await self.api.call(bot, "conversations.open", users=card.requester.user)
-            return _reference(await self.api.call(bot, "chat.postMessage", channel=opened["channel"]["id"], **body))
+        except Unclear as error:
+            raise DeliveryDelayed(say("Slack does not answer; trying again.")) from error
+        return str(opened["channel"]["id"])
+
+    async def _look_for(self, bot: Bot, card: JobCard, anchor: Anchor, besides: MessageRef | None) -> MessageRef | None:
+        """The card where it belongs, or in direct messages; `None` where it is not, or where we may not read."""
+        places = [(anchor.channel, anchor.root)] if anchor.channel else []
+        try:
+            if not anchor.is_direct:
+                places.append((await self._direct(bot, card), None))
+            for channel, root in places:
+                found = await self._among_the_newest(bot, card, channel, root, anchor.asked, besides)
+                if found is not None:
+                    return found
         except TokenDead:
             raise
-        except SlackError as error:
-            log.info("card.no_place_at_all", job_id=card.job_id, why=str(error))
-            return None
+        except (SlackError, DeliveryDelayed) as error:
+            log.info("card.not_looked_for", job_id=card.job_id, why=str(error))
+        return None
 
-    async def _look_for(self, bot: Bot, card: JobCard, anchor: Anchor) -> MessageRef | None:
-        """The card among the newest messages of its place; `None` where it is not, or where we may not read."""
-        if not anchor.channel:
-            return None
-        method = "conversations.replies" if anchor.root else "conversations.history"
+    async def _among_the_newest(
+        self,
+        bot: Bot,
+        card: JobCard,
+        channel: str,
+        root: str | None,
+        after: str | None,
+        besides: MessageRef | None,
+    ) -> MessageRef | None:
         try:
             found = await self.api.call(
                 bot,
-                method,
-                channel=anchor.channel,
-                ts=anchor.root,
+                "conversations.replies" if root else "conversations.history",
+                channel=channel,
+                ts=root,
+                # A thread is told from its beginning, a channel from its end.
+                oldest=after if root else None,
                 limit=MOST_LOOKED_AT,
                 include_all_metadata=True,
             )
@@ -204,16 +269,17 @@ class SlackCourier:
             return None
         for message in found.get("messages") or ():
             about = message.get("metadata") or {}
+            at = MessageRef(platform=PLATFORM, reference=f"{channel}:{message['ts']}")
             is_ours = about.get("event_type") == CARD
-            if is_ours and (about.get("event_payload") or {}).get("job") == card.job_id:
-                return MessageRef(platform=PLATFORM, reference=f"{anchor.channel}:{message['ts']}")
+            if is_ours and (about.get("event_payload") or {}).get("job") == card.job_id and at != besides:
+                return at
         return None
 
     # --- updating -------------------------------------------------------------------------------------------------
 
     async def _update(self, bot: Bot, card: JobCard, anchor: Anchor, at: MessageRef) -> MessageRef | None:
         payload = render(card)
-        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        digest = _digest(payload)
         if self._drawn.get(at.reference) == digest:
             return at
         await self._turn(card, anchor)
@@ -223,10 +289,10 @@ class SlackCourier:
         except TokenDead:
             raise
         except SlackError as error:
-            if error.error in GONE and card.is_final:
-                # Somebody deleted the card; how the job ended is said once more.
-                return await self._post(bot, card, anchor) or at
             log.info("card.not_edited", job_id=card.job_id, why=str(error))
+            if error.error in GONE | UNREADABLE_PLACE and _is_waited_for(card):
+                # Somebody deleted the card, or us from the channel; what a person waits for is said once more.
+                return await self._first(bot, card, anchor, instead_of=at) or at
         self._remember(at.reference, digest)
         return at
 
@@ -250,5 +316,5 @@ def _is_waited_for(card: JobCard) -> bool:
     return card.is_final or card.state == State.QUOTED
 
 
-def _reference(posted: dict[str, Any]) -> MessageRef:
-    return MessageRef(platform=PLATFORM, reference=f"{posted['channel']}:{posted['ts']}")
+def _digest(payload: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()

@@ -33,6 +33,12 @@ class Course:
     """How often they were, or may have been."""
     deleting: bool = False
     """They never became visible, and are deleted before others are uploaded."""
+    leaving: bool = False
+    """Meanwhile the place takes them no more: once they are deleted, it is given up."""
+    lost: int = 0
+    """How many uploads never became visible, and were deleted."""
+    linking: bool = False
+    """A message with the clip's address may have been posted."""
     given_up: tuple[str, ...] = ()
     """Kinds of places that do not take it."""
     limit: int | None = None
@@ -54,8 +60,13 @@ class Course:
     def elsewhere(self) -> Course:
         """Give up on the place."""
         assert self.place is not None
-        return Course(given_up=(*self.given_up, self.place.kind), limit=self.limit)
+        return Course(given_up=(*self.given_up, self.place.kind), limit=self.limit, lost=self.lost)
 
     def anew(self) -> Course:
         """The files are gone: upload them again, to the same place."""
-        return replace(self, files=(), since=0.0, completed=0, deleting=False)
+        return Course(place=self.place, given_up=self.given_up, limit=self.limit, lost=self.lost)
+
+    def after_deleting(self) -> Course:
+        """What never became visible is deleted for certain."""
+        following = self.elsewhere() if self.leaving else self.anew()
+        return replace(following, lost=self.lost + 1)

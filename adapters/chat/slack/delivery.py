@@ -1,8 +1,8 @@
 """Sharing a clip at most once (DESIGN §8): the file's id is saved before it is completed, and only that one is ever completed.
 
-After any unclear failure Slack is asked about the saved file. Visible: it was delivered. There, and not visible: it is
-completed once more. Still not visible: it is deleted, and only then another is uploaded. Where Slack does not say, nobody
-posts again.
+After any unclear failure Slack is asked about the saved file. Visible: it was delivered. Unknown to Slack: it was never
+completed, which is done now. There, and never visible: it is deleted, and only then another is uploaded. It is not
+completed a second time: were its first share only late, there could be two. Where Slack does not say, nobody posts again.
 """
 
 from __future__ import annotations
@@ -10,23 +10,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from adapters.chat.fitting import Fitted, fitted
+from adapters.chat.fitting import fitted
 from adapters.chat.slack.anchor import anchor_of, beneath
 from adapters.chat.slack.api import UNREADABLE_PLACE, Bot, SlackApi, SlackError, TokenDead, Unclear
 from adapters.chat.slack.bots import Bots, NotInstalled
 from adapters.chat.slack.course import Course, Place
-from adapters.chat.slack.letters import clip_comment, link_message, withheld_text
+from adapters.chat.slack.letters import clip_comment
+from adapters.chat.slack.otherwise import Otherwise
 from adapters.chat.slack.sharing import NEVER_THERE, VISIBLE_WITHIN_S, Fate, Sharing, Upload
-from adapters.chat.slack.text import message
 from adapters.media.hosting import SignedLinks
 from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Withheld
-from bot.jobs.model import Asset, AssetKind, Delivery, Requester
+from bot.jobs.model import Delivery
 from bot.languages.said import say
 from bot.ports import Checkpoint, Clock, MediaStore, MediaWorkshop, Parcel, Receipt
 
@@ -44,8 +43,11 @@ NO_FILES: Final = frozenset(
 )
 """Whatever its size, no clip can be uploaded in this workspace: a link is left."""
 COMPLETED_AT_MOST: Final = 2
+PATIENCES: Final = 2
+"""What Slack has completed may take so many times as long as usual to be seen, before it is deleted."""
+LOST_AT_MOST: Final = 3
+"""So many uploads that never became visible are no chance any more: a link is left."""
 LOOK_AGAIN_S: Final = 3.0
-LINK_LIVES: Final = timedelta(days=7)
 
 
 class Deliverer:
@@ -60,21 +62,24 @@ class Deliverer:
         clock: Clock,
         scratch: Path,
         links: SignedLinks | None,
+        visible_within_s: float = VISIBLE_WITHIN_S,
     ) -> None:
+        """`visible_within_s` is how long Slack usually takes at most between completing a file and showing it."""
         self._api = api
         self._bots = bots
         self._sharing = Sharing(api, clock)
+        self._otherwise = Otherwise(api, clock, links)
         self._media = media
         self._workshop = workshop
         self._clock = clock
         self._scratch = scratch
-        self._links = links
+        self._visible_within_s = visible_within_s
 
     async def deliver(self, parcel: Parcel, save: Save) -> Receipt:
         """See `bot.ports.Courier.deliver`."""
         course = Course.from_json(parcel.checkpoint)
+        bot = await self._bot_of(parcel)
         try:
-            bot = await self._bot_of(parcel)
             with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
                 while True:
                     step = self._follow if course.files else self._begin
@@ -83,16 +88,13 @@ class Deliverer:
                         return outcome
                     course = outcome
         except Unclear as error:
-            raise DeliveryDelayed(
-                say("Slack did not say whether the clip arrived; looking before trying again."),
-                retry_after_s=LOOK_AGAIN_S,
-            ) from error
+            raise _delayed() from error
         except TokenDead as error:
-            raise DeliveryRefused(str(NotInstalled())) from error
+            raise await self._removed(bot, parcel) from error
         except SlackError as error:
             raise DeliveryDelayed(str(error), retry_after_s=LOOK_AGAIN_S) from error
 
-    async def find(self, delivery: Delivery, requester: Requester) -> tuple[str, ...]:
+    async def find(self, delivery: Delivery) -> tuple[str, ...]:
         """The files of a delivery: of its message, or of what was uploaded for it."""
         if delivery.reference and delivery.method != "link":
             return files_of(delivery.reference)
@@ -103,22 +105,26 @@ class Deliverer:
     async def _begin(self, bot: Bot, course: Course, parcel: Parcel, save: Save, folder: Path) -> Receipt | Course:
         """Upload to the best place left, and complete; or return what to try next."""
         if parcel.clip.flagged:
-            await self._tell_withheld(bot, parcel)
+            await self._otherwise.tell_withheld(bot, parcel)
             raise Withheld(
                 say(
                     "The provider marked this clip as possibly not safe for work, so it is not posted on Slack. It is kept."
                 )
             )
+        if course.linking:
+            raise _unclear()
         place = course.place or await self._choose(bot, course, parcel)
         course = replace(course, place=place)
         await save(course.to_json())
+        if course.lost >= LOST_AT_MOST:
+            return await self._link(bot, course, parcel, save)
         ready = await fitted(parcel, course.limit or ANYWHERE, self._media, self._workshop, folder)
         if ready is None:
-            return await self._link(bot, course, parcel)
+            return await self._link(bot, course, parcel, save)
         try:
             files = await self._sharing.upload(bot, [Upload(path=p, filename=n) for p, n in ready.named(parcel)])
         except SlackError as error:
-            return await self._after_refusal(bot, course, parcel, error, ready)
+            return await self._after_refusal(bot, course, parcel, save, error, sent_bytes=ready.largest_bytes)
         # From here on these files may be seen, so their ids are on the disk first.
         now = self._clock.now().timestamp()
         course = replace(course, files=files, since=now, completed=1, was_encoded=ready.was_encoded)
@@ -129,74 +135,92 @@ class Deliverer:
         place = course.place
         assert place is not None
         names = (parcel.filename, parcel.part_filename or parcel.filename)
+        comment = clip_comment(parcel, is_elsewhere=place.kind == "dm")
         try:
-            comment = clip_comment(parcel, is_elsewhere=place.kind == "dm")
             await self._sharing.complete(bot, list(zip(course.files, names, strict=False)), place, comment)
-        except TokenDead:
-            raise
         except DeliveryDelayed:
             # Nothing was done: whoever goes on need not wait for it to be seen.
             await save(replace(course, completed=course.completed - 1).to_json())
             raise
         except SlackError as error:
-            if error.error not in UNREADABLE_PLACE:
-                # It may be that it was completed before: what became of it is looked up.
-                log.warning("delivery.not_completed", job_id=parcel.job_id, why=str(error))
-                return await self._after_look(bot, course, parcel, error)
-            log.info("delivery.place_refused", job_id=parcel.job_id, place=place.kind, why=error.error)
-            await self._throw_away(bot, course)
-            return course.elsewhere()
+            log.info("delivery.not_completed", job_id=parcel.job_id, place=place.kind, why=error.error)
+            if course.completed > 1:
+                return await self._after_doubt(bot, course, save, error)
+            return await self._after_first(bot, course, parcel, save, error)
         return course
 
-    async def _after_look(self, bot: Bot, course: Course, parcel: Parcel, error: SlackError) -> Receipt | Course:
-        place = course.place
-        assert place is not None
-        found = await self._sharing.seen(bot, course.files[0], place, until=0.0)
-        if isinstance(found, str):
-            return self._receipt(course, found)
-        if found is Fate.CANNOT_TELL or course.completed > 1:
-            return course
+    async def _after_first(
+        self, bot: Bot, course: Course, parcel: Parcel, save: Save, error: SlackError
+    ) -> Receipt | Course:
+        """The files were refused before anybody could see them, and never will be seen: they are forgotten."""
+        if isinstance(error, TokenDead):
+            raise error
+        following = course.elsewhere() if error.error in UNREADABLE_PLACE else course.anew()
+        if error.error in NEVER_THERE:
+            following = replace(following, lost=course.lost + 1)
+        # Before they are deleted: a file that is gone looks like one that was posted and then deleted by somebody.
+        await save(following.to_json())
+        await self._throw_away(bot, course)
         if error.error in NEVER_THERE:
             raise DeliveryDelayed(say("Slack lost the upload; trying again."), retry_after_s=LOOK_AGAIN_S)
-        await self._throw_away(bot, course)
-        raise DeliveryRefused(say("Slack does not take this clip: {why}.", why=error.error))
+        if error.error in UNREADABLE_PLACE:
+            return following
+        sent_bytes = course.limit or parcel.clip.size_bytes
+        return await self._after_refusal(bot, following, parcel, save, error, sent_bytes=sent_bytes)
+
+    async def _after_doubt(self, bot: Bot, course: Course, save: Save, error: SlackError) -> Receipt | Course:
+        """Refused now, while an earlier completion may still count: what became of that is looked up."""
+        assert course.place is not None
+        found = await self._sharing.seen(bot, course.files[0], course.place, until=0.0)
+        if isinstance(found, str) or found is Fate.DELETED:
+            return self._receipt(course, found)
+        if found is Fate.CANNOT_TELL:
+            raise _unclear()
+        following = replace(course, deleting=True, leaving=error.error in UNREADABLE_PLACE)
+        await save(following.to_json())
+        return following
 
     # --- what became of it ----------------------------------------------------------------------------------------
 
     async def _follow(self, bot: Bot, course: Course, parcel: Parcel, save: Save, _folder: Path) -> Receipt | Course:
-        """Wait until it can be seen; complete it once more, or delete it and begin anew."""
+        """Wait until it can be seen; complete what was not, or delete it and begin anew."""
         place = course.place
         assert place is not None
         if course.deleting:
-            await self._sharing.delete(bot, course.files)
-            course = course.anew()
-            await save(course.to_json())
-            return course
+            return await self._deleted(bot, course, save)
         if not course.completed:
             return await self._once_more(bot, replace(course, since=self._clock.now().timestamp()), parcel, save)
-        waits_s = course.since + VISIBLE_WITHIN_S * course.completed - self._clock.now().timestamp()
-        until = self._clock.monotonic() + max(0.0, min(waits_s, VISIBLE_WITHIN_S))
+        patience_s = PATIENCES * self._visible_within_s
+        waits_s = course.since + patience_s - self._clock.now().timestamp()
+        until = self._clock.monotonic() + max(0.0, min(waits_s, patience_s))
         found = await self._sharing.seen(bot, course.files[0], place, until=until)
-        match found:
-            case str():
-                return self._receipt(course, found)
-            case Fate.CANNOT_TELL:
-                raise DeliveryUnclear(say("Slack does not let me look whether the clip was posted."))
-            case Fate.DELETED:
-                # It was posted, and somebody did not want it.
-                return self._receipt(course, None)
-            case Fate.HIDDEN | Fate.MISSING if course.completed < COMPLETED_AT_MOST:
-                return await self._once_more(bot, course, parcel, save)
-            case _:
-                gone = replace(course, deleting=True)
-                await save(gone.to_json())
-                return gone
+        if isinstance(found, str) or found is Fate.DELETED:
+            # Deleted: it was posted, and somebody did not want it.
+            return self._receipt(course, found)
+        if found is Fate.CANNOT_TELL:
+            raise _unclear()
+        if found is Fate.MISSING and course.completed < COMPLETED_AT_MOST:
+            return await self._once_more(bot, course, parcel, save)
+        gone = replace(course, deleting=True)
+        await save(gone.to_json())
+        return gone
 
     async def _once_more(self, bot: Bot, course: Course, parcel: Parcel, save: Save) -> Receipt | Course:
         """Complete the same files: those and no others may become visible."""
         again = replace(course, completed=course.completed + 1)
         await save(again.to_json())
         return await self._complete(bot, again, parcel, save)
+
+    async def _deleted(self, bot: Bot, course: Course, save: Save) -> Course:
+        """Delete what never became visible, for certain: then, and only then, another upload may."""
+        try:
+            await self._sharing.delete(bot, course.files)
+        except SlackError as error:
+            log.warning("delivery.not_deleted", files=course.files, why=error.error)
+            raise _unclear() from error
+        following = course.after_deleting()
+        await save(following.to_json())
+        return following
 
     async def _throw_away(self, bot: Bot, course: Course) -> None:
         """What was uploaded for nothing takes up the workspace's room."""
@@ -240,18 +264,32 @@ class Deliverer:
             raise DeliveryDelayed(
                 say("Slack does not accept our bot token; an operator must renew it."), retry_after_s=60.0
             ) from error
+        except SlackError as error:
+            raise DeliveryDelayed(str(error), retry_after_s=LOOK_AGAIN_S) from error
+
+    async def _removed(self, bot: Bot, parcel: Parcel) -> DeliveryDelayed | DeliveryRefused:
+        """Its token is worth nothing any more: the app was removed, unless it was added once more since we looked."""
+        self._bots.forget(bot.team)
+        try:
+            now = await self._bot_of(parcel)
+        except (DeliveryDelayed, DeliveryRefused) as error:
+            return error
+        return DeliveryRefused(str(NotInstalled())) if now.token == bot.token else _delayed()
+
+    # --- otherwise ------------------------------------------------------------------------------------------------
 
     async def _after_refusal(
-        self, bot: Bot, course: Course, parcel: Parcel, error: SlackError, ready: Fitted
+        self, bot: Bot, course: Course, parcel: Parcel, save: Save, error: SlackError, *, sent_bytes: int
     ) -> Receipt | Course:
+        """Slack does not take the files, whatever their place: smaller ones, an address, or none."""
         if isinstance(error, TokenDead):
             raise error
         if error.error in TOO_LARGE:
-            below = next((each for each in SMALLER if each < ready.largest_bytes), 0)
+            below = next((each for each in SMALLER if each < sent_bytes), 0)
             if below:
                 return replace(course, limit=below)
         if error.error in TOO_LARGE | NO_FILES:
-            return await self._link(bot, course, parcel, why=error.error)
+            return await self._link(bot, course, parcel, save, why=error.error)
         if error.error == "missing_scope":
             raise DeliveryRefused(
                 say(
@@ -259,61 +297,31 @@ class Deliverer:
                     scope=error.needed or "files:write",
                 )
             )
-        log.info("delivery.upload_refused", job_id=parcel.job_id, why=error.error)
-        return course.elsewhere()
+        if error.error in UNREADABLE_PLACE and course.place is not None:
+            return course.elsewhere()
+        raise DeliveryRefused(say("Slack does not take this clip: {why}.", why=error.error))
 
-    # --- otherwise ------------------------------------------------------------------------------------------------
+    async def _link(self, bot: Bot, course: Course, parcel: Parcel, save: Save, *, why: str = "") -> Receipt:
+        place = course.place or await self._choose(bot, course, parcel)
+        url = await self._otherwise.link(bot, replace(course, place=place), parcel, save, why=why)
+        return Receipt(place=_named(place), method="link", reference=url)
 
-    async def _link(self, bot: Bot, course: Course, parcel: Parcel, *, why: str = "") -> Receipt:
-        """No file can be posted: an address instead, as an edit of the card."""
+    def _receipt(self, course: Course, seen: str | Fate) -> Receipt:
         place = course.place
         assert place is not None
-        if self._links is None:
-            raise DeliveryRefused(_NO_ROOM if why == "storage_limit_reached" else _NO_FILE)
-        asset = Asset(
-            id=parcel.clip.asset_id, kind=AssetKind.CLIP, size_bytes=parcel.clip.size_bytes, content_type="video/mp4"
-        )
-        link = self._links.link(asset, attempt_id="", lives=LINK_LIVES)
-        body = link_message(parcel, link.url, self._clock.now() + LINK_LIVES)
-        channel, _, ts = parcel.card.reference.partition(":") if parcel.card else ("", "", "")
-        try:
-            if ts and channel == place.channel:
-                await self._api.call(bot, "chat.update", channel=channel, ts=ts, **body)
-            else:
-                await self._api.call(bot, "chat.postMessage", channel=place.channel, thread_ts=place.root, **body)
-        except TokenDead:
-            raise
-        except SlackError as error:
-            raise DeliveryRefused(
-                say("The clip is too large to be posted here, and its address could not be shown either.")
-            ) from error
-        return Receipt(place=_named(place), method="link", reference=link.url)
-
-    async def _tell_withheld(self, bot: Bot, parcel: Parcel) -> None:
-        """Tell the asker, and nobody else; closed direct messages stay closed."""
-        try:
-            opened = await self._api.call(bot, "conversations.open", users=parcel.requester.user)
-            channel = opened["channel"]["id"]
-            await self._api.call(bot, "chat.postMessage", channel=channel, **message(withheld_text(parcel)))
-        except TokenDead:
-            raise
-        except (SlackError, Unclear) as error:
-            # Not tried again: an unclear answer may have arrived, and the card says it, too.
-            log.info("delivery.withheld_not_told", job_id=parcel.job_id, why=str(error))
-
-    def _receipt(self, course: Course, ts: str | None) -> Receipt:
-        place = course.place
-        assert place is not None
+        ts = seen if isinstance(seen, str) else ""
         method = "direct_message" if place.kind == "dm" else "transcoded" if course.was_encoded else "attachment"
-        return Receipt(
-            place=_named(place), method=method, reference=f"{place.channel}:{ts or ''}:{','.join(course.files)}"
-        )
+        return Receipt(place=_named(place), method=method, reference=f"{place.channel}:{ts}:{','.join(course.files)}")
 
 
-_NO_ROOM = say(
-    "This workspace's storage on Slack is full: delete files there, then press Send again. The clip is kept."
-)
-_NO_FILE = say("The clip cannot be uploaded here, and without REELBOT_WEB__PUBLIC_URL it has no address.")
+def _delayed() -> DeliveryDelayed:
+    return DeliveryDelayed(
+        say("Slack did not say whether the clip arrived; looking before trying again."), retry_after_s=LOOK_AGAIN_S
+    )
+
+
+def _unclear() -> DeliveryUnclear:
+    return DeliveryUnclear(say("Slack does not let me look whether the clip was posted."))
 
 
 def files_of(reference: str) -> tuple[str, ...]:

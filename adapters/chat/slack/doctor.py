@@ -18,7 +18,7 @@ SCOPES_FIX: Final = "Paste what `reelbot manifest slack` prints into the app's m
 async def examine(api: SlackApi, bots: Bots, alerts_channel: str | None) -> AsyncIterator[Finding]:
     """Every check; those behind a refused token are left out."""
     try:
-        home = await bots.home()
+        home = await bots.home(anew=True)
     except TokenDead as error:
         fix = "Copy the Bot User OAuth Token anew (api.slack.com/apps, OAuth & Permissions) into REELBOT_SLACK__BOT_TOKEN."
         what = f"Slack does not accept the bot token ({error.error})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ ENDED: Final = {
     State.DELIVERED: "white_check_mark", State.UNDELIVERED: "warning", State.FAILED: "x",
     State.CANCELLED: "no_entry_sign",
 }  # fmt: skip
+REMEMBERED: Final = 2000
 DONE_ALREADY: Final = frozenset({"already_reacted", "no_reaction"})
 
 
@@ -27,6 +29,8 @@ class Reactions:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
+        self._shown: OrderedDict[str, str] = OrderedDict()
+        """What stands on the asking message, by job: a clip that was sent again does not keep its warning."""
 
     async def follow(self, bot: Bot, anchor: Anchor, card: JobCard, *, is_new: bool) -> None:
         """Say that it was seen, or how it ended. Never raises."""
@@ -34,10 +38,21 @@ class Reactions:
             return
         ended = ENDED.get(State(card.state))
         if ended is not None:
+            before = self._shown.get(card.job_id, SEEN)
+            if before == ended:
+                return
             await self._react(bot, anchor, "reactions.add", ended)
-            await self._react(bot, anchor, "reactions.remove", SEEN)
+            await self._react(bot, anchor, "reactions.remove", before)
+            self._remember(card.job_id, ended)
         elif is_new:
             await self._react(bot, anchor, "reactions.add", SEEN)
+            self._remember(card.job_id, SEEN)
+
+    def _remember(self, job_id: str, name: str) -> None:
+        self._shown[job_id] = name
+        self._shown.move_to_end(job_id)
+        if len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
 
     async def _react(self, bot: Bot, anchor: Anchor, method: str, name: str) -> None:
         try:

@@ -21,6 +21,8 @@ from bot.ports import Clock
 VISIBLE_WITHIN_S: Final = 60.0
 PAUSES_S: Final = (0.3, 0.7, 1.0, 2.0, 4.0, 8.0)
 """Between two looks; the last one stays."""
+MISSING_WITHIN_S: Final = 4.0
+"""For so long "not found" is no proof that an upload was not completed: the answer may be older than the completion."""
 NEVER_THERE: Final = frozenset({"file_not_found"})
 DELETED: Final = frozenset({"file_deleted"})
 
@@ -76,13 +78,27 @@ class Sharing:
     async def seen(self, bot: Bot, file: str, place: Place, *, until: float) -> str | Fate:
         """The `ts` of the message that shows a file in its place, waiting for it until this monotonic time."""
         looks = 0
+        patience = {Fate.HIDDEN: until, Fate.MISSING: min(until, self._clock.monotonic() + MISSING_WITHIN_S)}
         while True:
             found = await self._look(bot, file, place)
-            pause = PAUSES_S[min(looks, len(PAUSES_S) - 1)]
-            if found is not Fate.HIDDEN or self._clock.monotonic() + pause > until:
+            left = 0.0 if isinstance(found, str) else patience.get(found, 0.0) - self._clock.monotonic()
+            if left <= 0:
                 return found
-            await self._clock.sleep(pause)
+            # The last look is at the very end.
+            await self._clock.sleep(min(left, PAUSES_S[min(looks, len(PAUSES_S) - 1)]))
             looks += 1
+
+    async def messages(self, bot: Bot, files: Sequence[str]) -> set[tuple[str, str]]:
+        """Channel and `ts` of every message that shows one of these files, as far as Slack says."""
+        found = set()
+        for file in files:
+            try:
+                said = await self._described(bot, file)
+            except SlackError:
+                continue
+            for kind in (said.get("shares") or {}).values():
+                found |= {(channel, str(share["ts"])) for channel, shares in kind.items() for share in shares}
+        return found
 
     async def delete(self, bot: Bot, files: Sequence[str]) -> None:
         """Delete files; harmless for those that are gone."""
@@ -93,9 +109,12 @@ class Sharing:
                 if error.error not in NEVER_THERE | DELETED:
                     raise
 
+    async def _described(self, bot: Bot, file: str) -> dict[str, Any]:
+        return (await self._api.call(bot, "files.info", file=file)).get("file") or {}
+
     async def _look(self, bot: Bot, file: str, place: Place) -> str | Fate:
         try:
-            said: dict[str, Any] = (await self._api.call(bot, "files.info", file=file)).get("file") or {}
+            said = await self._described(bot, file)
         except SlackError as error:
             if error.error in NEVER_THERE:
                 return Fate.MISSING

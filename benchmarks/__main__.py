@@ -27,6 +27,7 @@ NAMES = (
     "moving",
     "fitting",
     "discord",
+    "slack",
 )
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
@@ -42,7 +43,7 @@ Measured on {date}: {machine}.
 Command: `make bench` (that is `python -m benchmarks`).
 
 {table}
-The paid services and Discord are emulated on this machine.
+The paid services, Discord and Slack are emulated on this machine.
 """
 
 

@@ -64,7 +64,8 @@ class Line:
                 due -= PIECE
                 await asyncio.sleep(self._pause_s)
         limits = {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "49", "X-RateLimit-Reset-After": "1"}
-        return web.json_response({"id": "1", "channel_id": request.match_info["id"]}, headers=limits)
+        channel = request.match_info.get("id", "")
+        return web.json_response({"id": "1", "channel_id": channel}, headers=limits)
 
     async def taken(self, _request: web.Request) -> web.Response:
         """How many bytes of messages it took."""
@@ -83,7 +84,14 @@ async def gone(request: web.Request, handler: Handler) -> web.StreamResponse:
 @contextmanager
 def a_line(clip: Path, megabytes_a_second: float = 0.0) -> Iterator[str]:
     """Its address."""
-    command = [sys.executable, "-m", "benchmarks.discord_line", str(clip), str(megabytes_a_second)]
+    with spawned("benchmarks.discord_line", str(clip), str(megabytes_a_second)) as url:
+        yield url
+
+
+@contextmanager
+def spawned(module: str, *words: str) -> Iterator[str]:
+    """A line in a process of its own; its address."""
+    command = [sys.executable, "-m", module, *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -100,8 +108,9 @@ def a_file(path: Path, size: int) -> Path:
     return path
 
 
-async def main() -> None:
-    line = Line(Path(sys.argv[1]), float(sys.argv[2]) * 1_000_000)
+async def run(kind: type[Line], words: list[str]) -> None:
+    """Serve until standard input ends."""
+    line = kind(Path(words[1]), float(words[2]) * 1_000_000)
     runner = web.AppRunner(line.app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -111,4 +120,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(run(Line, sys.argv))

@@ -78,7 +78,7 @@ async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[Report]:
         role = discord_role(app.service, app.settings, discord_courier(app), app.readiness)
         await stack.enter_async_context(role)
         moving = [
-            asyncio.create_task(_transfers(app, options["line"], number))
+            asyncio.create_task(transfers(app, options["line"], number))
             for number in range(options.get("transfers", 0))
         ]
 
@@ -122,7 +122,7 @@ async def _read_all(app: App) -> None:
         await connection.execute(sa.select(sa.func.sum(sa.func.length(table.c.seq))).where(table.c.id > ""))
 
 
-async def _transfers(app: App, line: str, number: int) -> None:
+async def transfers(app: App, line: str, number: int) -> None:
     """Fetch a clip, hash it into the media store, post it: again and again, by the product's own parts."""
     clock, media = SystemClock(), app.service.media
     fetcher, rest = HttpFetcher(app.http, {"line": line}, clock), Rest(app.http, clock, api_url=line, token="a")

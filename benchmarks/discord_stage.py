@@ -176,6 +176,8 @@ class Patient:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.told: Any = None
+        """What it said when it was ready."""
 
     async def ask(self, what: str = "") -> Any:
         """Its next line, after this request."""
@@ -197,14 +199,14 @@ class Patient:
 
 
 @asynccontextmanager
-async def a_patient(role: str, **options: Any) -> AsyncIterator[Patient]:
+async def a_patient(role: str, *, of: str = "benchmarks.discord_patients", **options: Any) -> AsyncIterator[Patient]:
     """It runs, and is ready; at the end it is told to finish."""
-    command = [sys.executable, "-m", "benchmarks.discord_patients", role, json.dumps(options, default=str)]
+    command = [sys.executable, "-m", of, role, json.dumps(options, default=str)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
     try:
         patient = Patient(process)
-        await patient.ask()
+        patient.told = await patient.ask()
         yield patient
     finally:
         assert process.stdin is not None

@@ -36,6 +36,8 @@ CONNECTIONS: Final = 64
 """To all hosts together; more questions wait for one to become free."""
 KEEP_ALIVE_S: Final = 30.0
 _PIECE: Final = 262_144
+_SENT_PIECE: Final = 131_072
+"""Of a file that is sent: a few of them are on their way at any moment, and all of it is to stay below a megabyte."""
 
 
 class HttpClient:
@@ -243,7 +245,7 @@ class _Body(httpx.AsyncByteStream):
 
 async def _pieces(source: Path) -> AsyncIterator[bytes]:
     with await asyncio.to_thread(source.open, "rb", 0) as file:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        while piece := await asyncio.to_thread(file.read, _SENT_PIECE):
             yield piece
 
 

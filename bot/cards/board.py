@@ -112,13 +112,10 @@ class CardBoard:
                     await self._show(job)
                 except Exception as error:
                     # The job goes on without its card.
-                    log.warning(
-                        "card.not_shown",
-                        job_id=job_id,
-                        tries=failures + 1,
-                        why=str(error),
-                        exc_info=not failures and not isinstance(error, DeliveryDelayed),
-                    )
+                    is_delay = isinstance(error, DeliveryDelayed)
+                    told = log.info if is_delay else log.warning
+                    trace = not failures and not is_delay
+                    told("card.not_shown", job_id=job_id, tries=failures + 1, why=str(error), exc_info=trace)
                     if failures >= len(RETRIES_S):
                         return
                     self._latest.setdefault(job_id, job)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from adapters.chat.web.app import Readiness, create_web
 from adapters.chat.web.auth import sign_in_rule
@@ -57,7 +57,14 @@ async def serve(
     links = SignedLinks(service.keys, service.desk.clock, web.public_url) if web.public_url else None
     limit = web.max_upload_mb * 1_000_000
     app = create_web(service, rule, readiness, upload_limit_bytes=limit, links=links, doors=doors, is_whole=is_whole)
-    listener = _listen(web.host, web.port)
+    async with serve_app(app, web.host, web.port) as address:
+        yield address
+
+
+@asynccontextmanager
+async def serve_app(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application while the block lasts; yields the address. `ConfigurationError` when it cannot listen there."""
+    listener = _listen(host, port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,
         proxy_headers=False, lifespan="off",
@@ -65,8 +72,8 @@ async def serve(
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        host, port = listener.getsockname()[:2]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        here, taken = listener.getsockname()[:2]
+        yield f"http://{f'[{here}]' if ':' in here else here}:{taken}"
     finally:
         server.should_exit = True
         await serving

@@ -29,7 +29,7 @@ async def examine(api: SlackApi, bots: Bots, alerts_channel: str | None) -> Asyn
         return
     if home is not None:
         yield Finding(id="slack", status="ok", what=f"{home.name or home.team} on Slack knows us")
-        yield _scopes(home, "slack.scopes")
+        yield _scopes(home)
     installed, closed = await bots.installed()
     for bot in installed:
         async for finding in _installed(api, bot):
@@ -71,7 +71,8 @@ def _unreachable(why: str) -> Finding:
     return Finding(id="slack", status="warn", what=why, why=WAITING, fix=fix)
 
 
-def _scopes(bot: Bot, key: str) -> Finding:
+def _scopes(bot: Bot) -> Finding:
+    key = "slack.scopes"
     lacks = missing(bot.scopes, NEEDED)
     if lacks:
         what = f"the app lacks the scopes: {', '.join(lacks)}"

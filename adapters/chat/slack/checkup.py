@@ -20,15 +20,13 @@ from bot.languages.said import joined, listed, say
 LINE: Final = 300
 
 
-def require_operator(front: Front, caller: Caller) -> None:
-    """`NotAllowed` for everybody else."""
+async def checkup(front: Front, bot: Bot, caller: Caller) -> dict[str, Any]:
+    """Everything that is looked at, as a message. A provider that does not answer costs ten seconds.
+
+    `NotAllowed` for everybody but operators, at once.
+    """
     if not front.people.is_operator(caller.scene):
         raise NotAllowed(say("Only operators of this Reelbot can ask for this."))
-
-
-async def checkup(front: Front, bot: Bot, caller: Caller) -> dict[str, Any]:
-    """Everything that is looked at, as a message. A provider that does not answer costs ten seconds."""
-    require_operator(front, caller)
     lines = [await _scopes(front, bot), *await health(front.service, front.settings, front.readiness)]
     told = [f"{mark} {escaped(one_line(in_language(line, caller.locale), LINE))}" for mark, line in lines]
     blocks = [section(marked(part)) for part in _parts(told)]

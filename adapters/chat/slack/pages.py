@@ -74,7 +74,6 @@ async def command(front: Front, bot: Bot, scene: Scene, words: str) -> dict[str,
         case "jobs":
             return await mine.jobs(front, bot, caller)
         case home.DOCTOR:
-            checkup.require_operator(front, caller)
             return await _soon(front, caller, checkup.checkup(front, bot, caller))
         case mine.MY_DATA:
             return message(mine.my_data(front, bot, caller))
@@ -208,14 +207,9 @@ async def _told(front: Front, scene: Scene, view: Mapping[str, Any], text: str) 
     """A fault, below the form's first field; where it has none, directly."""
     fields = [str(each.get("block_id")) for each in view.get("blocks") or () if each.get("type") == "input"]
     if fields:
-        return {fields[0]: _unescaped(text)}
+        return {fields[0]: text}
     front.meanwhile(front.whisper(scene, text))
     return {}
-
-
-def _unescaped(text: str) -> str:
-    """What stands below a field is plain."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 # --- what takes its time --------------------------------------------------------------------------------------------

@@ -175,15 +175,18 @@ async def test_the_doctor_opens_in_a_form(tmp_path: Path, town: SlackWorld) -> N
 
 
 async def test_a_tab_that_slack_does_not_take_is_no_fault_of_anybody(room: Room) -> None:
-    """It is logged; the next opening draws it."""
+    """It is logged, and nobody is told of it; the next opening draws it."""
+    view = await home(room, room.alice)
+    await wished(room, room.alice, "a cat blinks")
     await room.act(room.world.fault, "views.publish", "error:not_enabled")
-    await room.act(room.world.open_home, room.alice)
-    await room.until(lambda: room.world.journal("fault"), "the refusal")
 
+    pressed = await room.press(room.alice, view, "Refresh")
+    refused = await room.act(room.world.journal, "fault")
     await room.act(room.world.open_home, room.alice)
 
-    assert "What is left" in texts((await home(room, room.alice))["blocks"])
-    assert await room.act(room.world.ephemerals, room.alice) == []
+    assert (pressed.kind, len(refused)) == ("answered", 1)
+    assert "a cat blinks" in texts((await home(room, room.alice, "a cat blinks"))["blocks"])
+    assert await room.act(room.world.from_bot, await room.act(room.world.dm, room.alice)) == []
 
 
 async def test_it_is_the_same_tab_wherever_it_is_opened_from(room: Room) -> None:

@@ -33,8 +33,8 @@ async def test_jobs_lists_what_is_under_way_with_a_way_to_its_card(room: Room) -
     room.provider.checks = [Rendering()] * 400
     written = await room.say("the <!channel> leaves move")
     card = await room.card(written["ts"])
-    await room.until(lambda: room.provider.paid, "the render")
     await room.say("a boat", by=room.bob)
+    await room.until(lambda: len(room.provider.paid) == 2, "the renders")
 
     answer = await asked(room, room.alice, "jobs")
 

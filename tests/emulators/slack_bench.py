@@ -36,6 +36,8 @@ PATIENCE_S = 0.15
 class SlackBench(CourierBench):
     """A channel of its own, with Alice in it, for every test."""
 
+    courier: SlackCourier
+
     def __init__(self, world: SlackWorld, http: HttpClient, folder: Path) -> None:
         self.world = world
         self._folder = folder

@@ -3,74 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from adapters.chat.slack.course import Course, Place
 from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Fenced
-from bot.ports import Checkpoint, Parcel, Receipt
+from bot.ports import Checkpoint
+from tests.adapters.chat.slack.deliveries import Delivering, delivering, nowhere
 from tests.emulators.slack_bench import SlackBench, _bench, _world  # noqa: F401 - fixtures
 
-TRIES = 12
-"""A delivery that takes more is called lost."""
-CLIP = b"a clip" * 5000
-"""Long enough to be broken off in the middle."""
 BEGIN, COMPLETE, LOOK, DELETE, DIRECT = (
     "files.getUploadURLExternal", "files.completeUploadExternal", "files.info", "files.delete", "conversations.open",
 )  # fmt: skip
 BREAKS = ("status:503", "reset", "hang:0.2", "html", "429:0")
-
-
-@dataclass
-class Delivering:
-    """A delivery as the tracker does it: every checkpoint is remembered, and the next try goes on from it."""
-
-    slack: SlackBench
-    parcel: Parcel
-    saved: list[Checkpoint] = field(default_factory=list)
-
-    async def save(self, checkpoint: Checkpoint) -> None:
-        assert json.loads(json.dumps(checkpoint)) == checkpoint
-        self.saved.append(checkpoint)
-
-    async def once(self) -> Receipt:
-        """One try."""
-        parcel = replace(self.parcel, checkpoint=self.saved[-1]) if self.saved else self.parcel
-        return await self.slack.courier.deliver(parcel, self.save)
-
-    async def to_the_end(self) -> Receipt:
-        """Try until it is delivered, refused or unclear."""
-        for _ in range(TRIES):
-            try:
-                return await self.once()
-            except DeliveryDelayed:
-                continue
-        raise AssertionError("never delivered")
-
-    @property
-    def shares(self) -> list[dict[str, Any]]:
-        return self.slack.world.shared(self.parcel.filename)
-
-    def course(self) -> Course:
-        """As it was saved last."""
-        return Course.from_json(self.saved[-1])
-
-
-async def delivering(slack: SlackBench, **clip: Any) -> Delivering:
-    """Alice's clip; nobody waits for shares here unless it is about them."""
-    slack.world.knobs(share_delay_s=0)
-    return Delivering(slack, await slack.parcel(content=CLIP, **clip))
-
-
-def directly(delivery: Delivering) -> Delivering:
-    """The same, asked for where there is no channel."""
-    requester = delivery.slack.requester(None)
-    anchor = replace(requester, channel="", anchor=json.dumps({"team": delivery.slack.world.team}))
-    delivery.parcel = replace(delivery.parcel, requester=anchor)
-    return delivery
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -109,7 +55,7 @@ async def test_what_was_never_shown_is_deleted_before_another_is_uploaded(
 @pytest.mark.parametrize("fault", BREAKS)
 async def test_opening_direct_messages_may_break(slack: SlackBench, fault: str, when: str) -> None:
     """A clip without a channel is on its way for as long as that takes."""
-    delivery = directly(await delivering(slack))
+    delivery = (await delivering(slack)).asked_by(nowhere(slack))
     slack.world.fault(DIRECT, fault, when=when, times=2)
 
     receipt = await delivery.to_the_end()
@@ -127,7 +73,7 @@ async def test_broken_off_in_the_middle_of_the_upload(slack: SlackBench, times: 
     await delivery.to_the_end()
 
     assert len(delivery.shares) == 1
-    assert slack.world.from_bot(delivery.parcel.requester.channel or "", delivery.parcel.requester.thread)
+    assert slack.world.from_bot(delivery.channel, delivery.parcel.requester.thread)
 
 
 @pytest.mark.parametrize("fault", ["status:413", "error:file_upload_size_restricted"])
@@ -238,7 +184,7 @@ class TestKilled:
     async def test_what_was_refused_is_not_taken_for_posted_after_it_was_deleted(self, slack: SlackBench) -> None:
         """A file that is gone looks like one somebody deleted: the refusal is saved before we throw it away."""
         delivery = await delivering(slack)
-        slack.world.remove_bot(delivery.parcel.requester.channel or "")
+        slack.world.remove_bot(delivery.channel)
 
         async def die(checkpoint: Checkpoint) -> None:
             # Everything but the checkpoint that follows the deletion of what was refused.
@@ -263,7 +209,7 @@ class TestKilled:
             await delivery.once()
         # Long ago: it is looked for once, and then completed once more.
         delivery.saved.append(replace(delivery.course(), since=0.0).to_json())
-        slack.world.remove_bot(delivery.parcel.requester.channel or "")
+        slack.world.remove_bot(delivery.channel)
         slack.world.fault(DELETE, "status:500")
 
         receipt = await delivery.to_the_end()
@@ -311,7 +257,7 @@ class TestDeleted:
 
         receipt = await delivery.to_the_end()
 
-        assert receipt.reference == f"{delivery.parcel.requester.channel}::{delivery.course().files[0]}"
+        assert receipt.reference == f"{delivery.channel}::{delivery.course().files[0]}"
         assert len(delivery.shares) == 1
         assert len(slack.world.journal("uploaded")) == 1
 

@@ -63,6 +63,8 @@ class Parcel:
     """The clip as a local file where the media store has one; else read it by `clip.asset_id`."""
     filename: str
     text: str
+    title: str = ""
+    """The words it was made from, where a chat shows a title: theirs to cut, and never to be read as anything but text."""
     checkpoint: Checkpoint | None = None
     part: Path | None = None
     """Of an extended clip: the new part by itself, posted beside the whole in the same message."""

@@ -20,7 +20,7 @@ from adapters.chat.slack.anchor import anchor_of, beneath
 from adapters.chat.slack.api import UNREADABLE_PLACE, Bot, SlackApi, SlackError, TokenDead, Unclear
 from adapters.chat.slack.bots import Bots, NotInstalled
 from adapters.chat.slack.course import Course, Place
-from adapters.chat.slack.letters import clip_comment
+from adapters.chat.slack.letters import clip_comment, clip_titles
 from adapters.chat.slack.otherwise import Otherwise
 from adapters.chat.slack.sharing import NEVER_THERE, VISIBLE_WITHIN_S, Fate, Sharing, Upload
 from adapters.media.hosting import SignedLinks
@@ -134,10 +134,10 @@ class Deliverer:
     async def _complete(self, bot: Bot, course: Course, parcel: Parcel, save: Save) -> Receipt | Course:
         place = course.place
         assert place is not None
-        names = (parcel.filename, parcel.part_filename or parcel.filename)
+        titles = clip_titles(parcel)
         comment = clip_comment(parcel, is_elsewhere=place.kind == "dm")
         try:
-            await self._sharing.complete(bot, list(zip(course.files, names, strict=False)), place, comment)
+            await self._sharing.complete(bot, list(zip(course.files, titles, strict=False)), place, comment)
         except DeliveryDelayed:
             # Nothing was done: whoever goes on need not wait for it to be seen.
             await save(replace(course, completed=course.completed - 1).to_json())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from adapters.chat.slack.anchor import anchor_of
 from adapters.chat.slack.card_view import buttons
 from adapters.chat.slack.custom_ids import link_id
-from adapters.chat.slack.text import escaped, link, marked, message, moment, row, section
+from adapters.chat.slack.text import escaped, link, marked, message, moment, one_line, row, section
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 from bot.ports import Parcel
+
+TITLE: Final = 80
 
 
 def clip_comment(parcel: Parcel, *, is_elsewhere: bool) -> str:
@@ -22,6 +24,14 @@ def clip_comment(parcel: Parcel, *, is_elsewhere: bool) -> str:
     if is_elsewhere and channel:
         said += " " + in_language(say("I could not post this in {place}.", place=f"<#{channel}>"), locale)
     return said
+
+
+def clip_titles(parcel: Parcel) -> tuple[str, str]:
+    """What Slack calls the clip, and the new part of an extended one; their file names are ours to know them by."""
+    title = one_line(parcel.title, TITLE)
+    if not title:
+        return parcel.filename, parcel.part_filename or parcel.filename
+    return title, in_language(say("{title} (the new part)", title=title), parcel.requester.locale)
 
 
 def link_message(parcel: Parcel, url: str, expires_at: datetime) -> dict[str, Any]:

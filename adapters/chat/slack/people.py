@@ -70,6 +70,8 @@ class Caller:
             user=scene.user,
             channel=hung.channel or None,
             thread=hung.root,
+            # The role that everybody of the workspace has: a team lead's limit for each person.
+            roles=(scene.team,),
             locale=self.locale,
             anchor=hung.to_text(),
         )

@@ -142,9 +142,9 @@ async def _limit_fields(front: Front, caller: Caller) -> list[Block]:
     now = say("Now {amount}. Empty: as it is.", amount=given) if given is not None else say("Now without a limit.")
     return [
         _figure(BUDGET, say("Budget of this workspace per month, USD"), say("Dollars, like 12.50, or unlimited"), now, locale),
-        _field(PERSON, say("A limit for one person"), {"type": "users_select"}, locale),
-        _figure(PERSON_USD, say("That person's budget per day, USD"), say("Dollars, like 12.50, or unlimited"), "", locale),
-        _figure(PERSON_CLIPS, say("That person's clips per day"), say("Clips, like 20, or unlimited"), "", locale),
+        _field(PERSON, say("Whose limit (empty: each person's)"), {"type": "users_select"}, locale),
+        _figure(PERSON_USD, say("Their budget per day, USD"), say("Dollars, like 12.50, or unlimited"), "", locale),
+        _figure(PERSON_CLIPS, say("Their clips per day"), say("Clips, like 20, or unlimited"), "", locale),
     ]  # fmt: skip
 
 
@@ -214,16 +214,13 @@ def _wishes(caller: Caller, said: Mapping[str, Any], errors: dict[str, str]) -> 
     if usd := said.get(BUDGET):
         wishes.append(_Wish(block=BUDGET, scope=f"workspace:{PLATFORM}:{team}", per=Period.MONTH, usd=usd))
     person, usd, clips = said.get(PERSON), said.get(PERSON_USD), said.get(PERSON_CLIPS)
-    if (usd or clips) and not person:
-        errors[PERSON] = in_language(say("Choose whose limit this is."), caller.locale)
-    elif person and not (usd or clips):
+    if person and not (usd or clips):
         errors[PERSON_USD] = in_language(say("Say how many dollars, how many clips, or both."), caller.locale)
-    elif person:
-        scope = f"user:{PLATFORM}:{team}:{person}"
-        if usd:
-            wishes.append(_Wish(block=PERSON_USD, scope=scope, per=Period.DAY, usd=usd))
-        if clips:
-            wishes.append(_Wish(block=PERSON_CLIPS, scope=scope, per=Period.DAY, clips=clips))
+    scope = f"user:{PLATFORM}:{team}:{person}" if person else f"role:{PLATFORM}:{team}:{team}"
+    if usd:
+        wishes.append(_Wish(block=PERSON_USD, scope=scope, per=Period.DAY, usd=usd))
+    if clips:
+        wishes.append(_Wish(block=PERSON_CLIPS, scope=scope, per=Period.DAY, clips=clips))
     for wish in wishes:
         try:
             read_limit(wish.scope, wish.per, usd=wish.usd, jobs=wish.clips)

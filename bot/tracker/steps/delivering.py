@@ -48,6 +48,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
         path=await desk.media.local_path(job.output.asset_id),
         filename=f"{job.id}-{delivery.number}.mp4",
         text=delivery_text(job),
+        title=job.prompt,
         checkpoint=delivery.checkpoint,
         part=await desk.media.local_path(part_id) if part_id is not None else None,
         part_filename=f"{job.id}-{delivery.number}-part.mp4" if part_id is not None else None,

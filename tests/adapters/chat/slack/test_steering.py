@@ -14,7 +14,7 @@ from tests.emulators.slack_world import Answer, SlackWorld
 
 BUDGET = "Budget of this workspace per month, USD"
 PERSON, PERSON_USD, PERSON_CLIPS = (
-    "A limit for one person", "That person's budget per day, USD", "That person's clips per day",
+    "Whose limit (empty: each person's)", "Their budget per day, USD", "Their clips per day",
 )  # fmt: skip
 
 
@@ -166,10 +166,24 @@ async def test_a_limit_for_one_person_is_in_force_at_once(room: Room) -> None:
     assert f"Per day, <@{room.alice}>: – USD, 0 clips" in texts(shown)
 
 
+async def test_a_limit_for_each_person_is_in_force_at_once(room: Room) -> None:
+    """For everybody of the workspace alike; one person's own goes before it."""
+    await save(room, room.lea, {PERSON_CLIPS: "0"}, await settings(room, room.lea))
+    await save(room, room.lea, {PERSON: room.alice, PERSON_CLIPS: "1"}, await settings(room, room.lea))
+
+    await room.say(by=room.bob)
+    refused = (await room.whispers(room.bob))[0]
+    written = await room.say()
+    await room.done(written["ts"])
+    shown = await settings(room, room.lea)
+
+    assert "your daily limit of 0 clips" in refused
+    assert "Per day, each person: – USD, 0 clips" in texts(shown)
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "why"),
     [
-        ({PERSON_CLIPS: "3"}, "person", "Choose whose limit this is."),
         ({PERSON: "alice"}, "person_usd", "Say how many dollars"),
         ({PERSON: "alice", PERSON_USD: "5", PERSON_CLIPS: "many"}, "person_clips", "is no number of clips"),
         ({BUDGET: "<much>"}, "budget", "'<much>' is no amount of dollars"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.slack import sharing
 from adapters.chat.slack.anchor import Anchor
 from adapters.chat.slack.api import SlackApi
 from adapters.chat.slack.bots import Bots
@@ -29,8 +30,10 @@ from tests.factories import a_clip, a_parcel
 from tests.fakes.workshop import FakeWorkshop
 
 PICTURE = b"\x89PNG\r\n\x1a\n a picture"
-PATIENCE_S = 0.15
-"""How long the emulated Slack may take for anything; the real one has minutes."""
+IMPATIENT_S = 0.15
+"""How long an answer is waited for where the emulated Slack keeps us waiting."""
+SOON_S = 0.1
+"""How long a share is waited for where none comes; the real Slack has a minute."""
 
 
 class SlackBench(CourierBench):
@@ -58,10 +61,15 @@ class SlackBench(CourierBench):
         installations: InstallationStore | None = None,
         workshop: Any = None,
         has_address: bool = False,
+        patience_s: float = 5.0,
+        visible_within_s: float = 2.0,
     ) -> SlackCourier:
-        """Start the courier, as a process that has just begun does; `token` is empty for the first workspace's."""
+        """Start the courier, as a process that has just begun does; `token` is empty for the first workspace's.
+
+        Whoever has to wait in vain says so: `IMPATIENT_S`, `SOON_S`. Everybody else must not depend on how fast we are.
+        """
         clock = clock or self.clock
-        self.api = SlackApi(self.http, clock, api_url=self.world.api_url, patience_s=PATIENCE_S)
+        self.api = SlackApi(self.http, clock, api_url=self.world.api_url, patience_s=patience_s)
         token = self.world.token if token == "" else token
         self.bots = Bots(self.api, clock, token=token, installations=installations)
         links = SignedLinks(KeyRing(["k" * 32]), self.clock, "https://reelbot.example") if has_address else None
@@ -74,7 +82,7 @@ class SlackBench(CourierBench):
             clock,
             self._folder,
             links,
-            visible_within_s=PATIENCE_S / 2,
+            visible_within_s=visible_within_s,
         )
         return self.courier
 
@@ -147,7 +155,8 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlackWorld]:
 
 
 @pytest.fixture(name="slack")
-async def _bench(slack_world: SlackWorld, tmp_path: Path) -> AsyncIterator[SlackBench]:
+async def _bench(slack_world: SlackWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackBench]:
+    monkeypatch.setattr(sharing, "MISSING_WITHIN_S", SOON_S)
     slack_world.mark()
     http = HttpClient()
     yield SlackBench(slack_world, http, tmp_path)

@@ -102,7 +102,7 @@ class SlackApi:
         """`patience_s` is how long an answer is waited for."""
         self._http = http
         self._clock = clock
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self.api_url = api_url.rstrip("/")
         self._resting: dict[tuple[str, str, str], float] = {}
         """Until when, by the monotonic clock, which method may not be called: by workspace, method and channel."""
@@ -132,7 +132,7 @@ class SlackApi:
                 home=self.api_url,
                 headers={"Authorization": f"Bearer {token}"},
                 form=form,
-                deadline_s=self._patience_s if within_s is None else within_s,
+                deadline_s=self.patience_s if within_s is None else within_s,
             )
         except NotConnected as error:
             raise DeliveryDelayed(say("{provider} cannot be reached; trying again.", provider="Slack")) from error

@@ -28,7 +28,7 @@ class Course:
     files: tuple[str, ...] = ()
     """Slack's ids of what was uploaded; from here on only these may become visible."""
     since: float = 0.0
-    """Seconds since 1970, when they were first completed, or were about to be."""
+    """Seconds since 1970, when they were completed last, or were about to be."""
     completed: int = 0
     """How often they were, or may have been."""
     deleting: bool = False

@@ -189,7 +189,7 @@ class Deliverer:
         if course.deleting:
             return await self._deleted(bot, course, save)
         if not course.completed:
-            return await self._once_more(bot, replace(course, since=self._clock.now().timestamp()), parcel, save)
+            return await self._once_more(bot, course, parcel, save)
         patience_s = PATIENCES * self._visible_within_s
         waits_s = course.since + patience_s - self._clock.now().timestamp()
         until = self._clock.monotonic() + max(0.0, min(waits_s, patience_s))
@@ -206,8 +206,8 @@ class Deliverer:
         return gone
 
     async def _once_more(self, bot: Bot, course: Course, parcel: Parcel, save: Save) -> Receipt | Course:
-        """Complete the same files: those and no others may become visible."""
-        again = replace(course, completed=course.completed + 1)
+        """Complete the same files: those and no others may become visible. They have all of their time again."""
+        again = replace(course, completed=course.completed + 1, since=self._clock.now().timestamp())
         await save(again.to_json())
         return await self._complete(bot, again, parcel, save)
 

@@ -12,7 +12,7 @@ from bot.jobs.model import Requester
 from bot.ports import Checkpoint, Parcel, Receipt
 from tests.emulators.slack_bench import SlackBench
 
-TRIES = 12
+TRIES = 40
 """A delivery that takes more is called lost."""
 CLIP = b"a clip" * 5000
 """Long enough to be broken off in the middle."""

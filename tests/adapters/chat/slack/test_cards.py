@@ -20,7 +20,7 @@ from bot.jobs.model import Delivery, Requester
 from bot.jobs.states import State
 from bot.ports import JobCard, MessageRef
 from tests.adapters.chat.slack.deliveries import nowhere
-from tests.emulators.slack_bench import SlackBench, _bench, _world  # noqa: F401 - fixtures
+from tests.emulators.slack_bench import IMPATIENT_S, SlackBench, _bench, _world  # noqa: F401 - fixtures
 from tests.factories import NOON, a_clip, a_job
 from tests.fakes.clock import FakeClock
 
@@ -51,6 +51,14 @@ def reading_allowed(slack: SlackBench, granted: frozenset[str]) -> Iterator[None
         yield
     finally:
         slack.world.scopes(*granted)
+
+
+@contextmanager
+def impatient(slack: SlackBench, fault: str) -> Iterator[None]:
+    """Whoever is kept waiting gives up soon."""
+    patience_s, slack.api.patience_s = slack.api.patience_s, IMPATIENT_S if fault.startswith("hang") else 5.0
+    yield
+    slack.api.patience_s = patience_s
 
 
 class TestWords:
@@ -131,7 +139,7 @@ class TestUpdates:
         card = a_card(slack.requester())
         at = await slack.courier.show(card, None)
         slack.world.fault("chat.update", fault, when=when)
-        with pytest.raises(DeliveryDelayed):
+        with impatient(slack, fault), pytest.raises(DeliveryDelayed):
             await slack.courier.show(ended(card), at)
 
         await slack.courier.show(ended(card), at)
@@ -203,7 +211,7 @@ class TestFirst:
 
     async def lost(self, slack: SlackBench, card: JobCard, fault: str = "reset") -> None:
         slack.world.fault("chat.postMessage", fault, when="after")
-        with pytest.raises(DeliveryDelayed):
+        with impatient(slack, fault), pytest.raises(DeliveryDelayed):
             await slack.courier.show(card, None)
 
     @pytest.mark.parametrize("fault", ["reset", "status:503", "html", "hang:0.2"])

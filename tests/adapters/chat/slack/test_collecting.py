@@ -13,7 +13,7 @@ from bot.errors import BadInput, ProviderUnavailable
 from bot.jobs.model import InputRef
 from bot.tracker.intake import LARGEST_PICTURE_BYTES
 from tests.adapters.chat.slack.odd import odd_slack
-from tests.emulators.slack_bench import PICTURE, SlackBench, _bench, _world  # noqa: F401 - fixtures
+from tests.emulators.slack_bench import IMPATIENT_S, PICTURE, SlackBench, _bench, _world  # noqa: F401 - fixtures
 
 
 def uploaded(slack: SlackBench, content: bytes = PICTURE, **how: Any) -> dict[str, Any]:
@@ -199,15 +199,19 @@ class TestWhatPasses:
     async def test_trouble_passes(
         self, slack: SlackBench, route: str, fault: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(collecting, "DEADLINE_S", 0.15)
+        if fault.startswith("hang"):
+            monkeypatch.setattr(collecting, "DEADLINE_S", IMPATIENT_S)
         said = uploaded(slack)
         source = named(slack, said if route == "download" else {"id": said["id"]})
+        slack.open(patience_s=IMPATIENT_S if fault.startswith("hang") else 5.0)
         # Twice: what only reads is asked once more when a kept connection turns out to be dead.
         slack.world.fault(route, fault, times=2)
 
         with pytest.raises(ProviderUnavailable):
             await slack.courier.collect(source)
         slack.world.no_faults()
+        slack.open()
+        monkeypatch.undo()
         asset = await slack.courier.collect(source)
 
         assert asset.size_bytes == len(PICTURE)

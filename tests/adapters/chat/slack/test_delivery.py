@@ -11,7 +11,7 @@ from adapters.chat.slack.course import Course, Place
 from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Fenced
 from bot.ports import Checkpoint
 from tests.adapters.chat.slack.deliveries import Delivering, delivering, nowhere
-from tests.emulators.slack_bench import SlackBench, _bench, _world  # noqa: F401 - fixtures
+from tests.emulators.slack_bench import IMPATIENT_S, SOON_S, SlackBench, _bench, _world  # noqa: F401 - fixtures
 
 BEGIN, COMPLETE, LOOK, DELETE, DIRECT = (
     "files.getUploadURLExternal", "files.completeUploadExternal", "files.info", "files.delete", "conversations.open",
@@ -19,11 +19,17 @@ BEGIN, COMPLETE, LOOK, DELETE, DIRECT = (
 BREAKS = ("status:503", "reset", "hang:0.2", "html", "429:0")
 
 
+def patience_s(fault: str) -> float:
+    """Whoever is kept waiting gives up soon."""
+    return IMPATIENT_S if fault.startswith("hang") else 5.0
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fault", BREAKS)
 @pytest.mark.parametrize("route", [BEGIN, "upload", COMPLETE, LOOK])
 async def test_whatever_breaks_it_is_there_once(slack: SlackBench, route: str, fault: str, when: str) -> None:
     """Before Slack did it, or after, and twice in a row."""
+    slack.open(patience_s=patience_s(fault))
     delivery = await delivering(slack)
     slack.world.fault(route, fault, when=when, times=2)
 
@@ -39,6 +45,7 @@ async def test_what_was_never_shown_is_deleted_before_another_is_uploaded(
     slack: SlackBench, fault: str, when: str
 ) -> None:
     """However often deleting breaks: until it is certain, nothing else is uploaded."""
+    slack.open(patience_s=patience_s(fault), visible_within_s=SOON_S)
     delivery = await delivering(slack)
     slack.world.knobs(never_share=1)
     slack.world.fault(DELETE, fault, when=when, times=2)
@@ -55,6 +62,7 @@ async def test_what_was_never_shown_is_deleted_before_another_is_uploaded(
 @pytest.mark.parametrize("fault", BREAKS)
 async def test_opening_direct_messages_may_break(slack: SlackBench, fault: str, when: str) -> None:
     """A clip without a channel is on its way for as long as that takes."""
+    slack.open(patience_s=patience_s(fault))
     delivery = (await delivering(slack)).asked_by(nowhere(slack))
     slack.world.fault(DIRECT, fault, when=when, times=2)
 
@@ -107,8 +115,9 @@ class TestLate:
     @pytest.mark.parametrize("again", ["nothing", "shares"])
     async def test_a_share_that_comes_later_than_we_wait_is_prevented(self, slack: SlackBench, again: str) -> None:
         """Whatever completing a second time does: the file is deleted before another is uploaded."""
+        slack.open(visible_within_s=SOON_S)
         delivery = await delivering(slack)
-        slack.world.knobs(share_delay_s=0.6, complete_again=again)
+        slack.world.knobs(share_delay_s=60, complete_again=again)
         slack.world.fault(COMPLETE, "reset", when="after")
 
         with pytest.raises(DeliveryDelayed):
@@ -123,6 +132,7 @@ class TestLate:
     @pytest.mark.parametrize("again", ["nothing", "shares"])
     @pytest.mark.parametrize("never", [1, 2])
     async def test_shares_that_never_come_are_uploaded_anew(self, slack: SlackBench, never: int, again: str) -> None:
+        slack.open(visible_within_s=SOON_S)
         delivery = await delivering(slack)
         slack.world.knobs(never_share=never, complete_again=again)
 
@@ -134,6 +144,7 @@ class TestLate:
 
     async def test_what_is_never_shown_is_not_uploaded_for_ever(self, slack: SlackBench) -> None:
         """Hundreds of megabytes every two minutes for a day would help nobody."""
+        slack.open(visible_within_s=SOON_S)
         delivery = await delivering(slack)
         slack.world.knobs(never_share=50)
 
@@ -144,7 +155,7 @@ class TestLate:
 
     async def test_of_what_is_never_shown_the_address_is(self, slack: SlackBench) -> None:
         delivery = await delivering(slack)
-        slack.open(has_address=True)
+        slack.open(has_address=True, visible_within_s=SOON_S)
         slack.world.knobs(never_share=50)
 
         receipt = await delivery.to_the_end()
@@ -154,6 +165,7 @@ class TestLate:
 
     async def test_completed_elsewhere_meanwhile_it_counts(self, slack: SlackBench) -> None:
         """A request that hung arrives after we asked what became of it."""
+        slack.open(patience_s=IMPATIENT_S)
         delivery = await delivering(slack)
         slack.world.fault(COMPLETE, "hang:0.25")
 
@@ -181,6 +193,24 @@ class TestKilled:
 
         assert len(delivery.shares) == 1
 
+    async def test_completed_after_a_long_absence_it_has_all_of_its_time(self, slack: SlackBench) -> None:
+        """Nobody ran for an hour; what is completed only now is not late yet."""
+        delivery = await delivering(slack)
+
+        async def die(checkpoint: Checkpoint) -> None:
+            await delivery.save(checkpoint)
+            if checkpoint["files"]:
+                raise Fenced("killed")
+
+        with pytest.raises(Fenced):
+            await slack.courier.deliver(delivery.parcel, die)
+        delivery.saved.append(replace(delivery.course(), since=delivery.course().since - 3600).to_json())
+        slack.world.knobs(share_delay_s=0.05)
+        await delivery.to_the_end()
+
+        assert len(delivery.shares) == 1
+        assert slack.world.journal("file-deleted") == []
+
     async def test_what_was_refused_is_not_taken_for_posted_after_it_was_deleted(self, slack: SlackBench) -> None:
         """A file that is gone looks like one somebody deleted: the refusal is saved before we throw it away."""
         delivery = await delivering(slack)
@@ -201,6 +231,7 @@ class TestKilled:
 
     async def test_what_may_be_shown_late_is_not_left_behind_for_another_place(self, slack: SlackBench) -> None:
         """Completed, unanswered, then thrown out of the channel: only what is deleted for certain may be sent elsewhere."""
+        slack.open(visible_within_s=SOON_S)
         delivery = await delivering(slack)
         slack.world.knobs(never_share=1)
         slack.world.fault(COMPLETE, "reset", when="after")
@@ -221,6 +252,7 @@ class TestKilled:
     @pytest.mark.parametrize("error", ["cant_delete_file", "missing_scope", "account_inactive"])
     async def test_what_cannot_be_deleted_is_owned_up_to(self, slack: SlackBench, error: str) -> None:
         """It may become visible yet: nothing else is uploaded, and nobody says that it was refused."""
+        slack.open(visible_within_s=SOON_S)
         delivery = await delivering(slack)
         slack.world.knobs(never_share=1)
         slack.world.fault(DELETE, f"error:{error}", times=50)

@@ -56,6 +56,7 @@ from storage.assets import Assets
 from storage.backup_rota import BackupRota, Plan
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.entrances import Entrances
 from storage.erasure import Erasure
 from storage.evidence import EvidenceBook
 from storage.history import History
@@ -133,6 +134,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     pseudonyms = Pseudonyms(keys)
     ledger = Ledger(database, limits, clock, zone, pseudonyms)
     jobs = Jobs(database, ledger, clock, pseudonyms)
+    workspaces = Workspaces(database, clock, _allowed_from_the_start(settings))
     stores = Stores(
         jobs=jobs,
         submissions=Submissions(database, clock),
@@ -140,12 +142,13 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
         assets=Assets(database, clock),
+        entrances=Entrances(database, ledger, workspaces),
         ledger=ledger,
         limits=limits,
         health=ProviderHealth(database, clock),
         render_times=RenderTimes(database, clock),
         history=History(database),
-        workspaces=Workspaces(database, clock, _allowed_from_the_start(settings)),
+        workspaces=workspaces,
         notes=Notes(database, clock),
         installations=Installations(database, keys),
     )

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
 from bot.languages.said import say
 from storage import sqlite_driver
+from storage.reader_desk import ReaderDesk
 from storage.turns import Turns
 from storage.writer_desk import WriterDesk
 
@@ -52,6 +53,7 @@ class Database:
         self._writing = Turns()
         self._kept: AsyncConnection | None = None
         self._desk = WriterDesk(self._path, _set_up, watch)
+        self._reading = ReaderDesk(self._path, _set_up)
 
     @property
     def path(self) -> Path:
@@ -125,6 +127,15 @@ class Database:
             async with self._writing.turn(first=name in WAITED_FOR):
                 return await _to_its_end(self._desk.transact(name, function, arguments))
 
+    async def consult(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(connection, *arguments)` on one consistent view, in a thread; its result. It can write nothing.
+
+        As `read`, for readings of several statements that are functions of their own; as with `transact`, the function
+        must not touch anything that the event loop does, too.
+        """
+        with _Translated(self.path):
+            return await self._reading.consult(function, arguments)
+
     async def _writing_connection(self) -> AsyncConnection:
         """One, kept for good: there is one writer at a time, and taking it from a pool each time costs as much as a row."""
         if self._kept is None or self._kept.invalidated:
@@ -143,6 +154,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the database file."""
+        await self._reading.close()
         await self._desk.close()
         if self._kept is not None:
             await self._kept.close()

@@ -113,10 +113,10 @@ class Ledger:
 
     async def standings(self, requester: Requester) -> list[Standing]:
         """How every scope this person's next job would count in stands now."""
-        async with self._database.read() as connection:
-            return await connection.run_sync(self._standings_now, requester)
+        return await self._database.consult(self.standings_now, requester)
 
-    def _standings_now(self, connection: sa.Connection, requester: Requester) -> list[Standing]:
+    def standings_now(self, connection: sa.Connection, requester: Requester) -> list[Standing]:
+        """The same on a view that is open already."""
         return self._standings(connection, requester, self._limits.zone(connection, requester, self._zone))
 
     def _standings(self, connection: sa.Connection, requester: Requester, workspace_zone: ZoneInfo) -> list[Standing]:

@@ -14,6 +14,18 @@ from storage.database import Database
 
 _workspaces = tables.workspaces
 _blocked = tables.blocked_people
+_KNOWN = sa.select(_workspaces).where(
+    _workspaces.c.platform == sa.bindparam("of_platform"), _workspaces.c.workspace == sa.bindparam("of_workspace")
+)
+_all, _one = tables.workspace_settings.c, tables.channel_settings.c
+_OF_ALL = sa.select(_all.key, _all.value).where(
+    _all.platform == sa.bindparam("of_platform"), _all.workspace == sa.bindparam("of_workspace")
+)
+_OF_ONE = sa.select(_one.key, _one.value).where(
+    _one.platform == sa.bindparam("of_platform"),
+    _one.workspace == sa.bindparam("of_workspace"),
+    _one.channel == sa.bindparam("of_channel"),
+)
 
 
 class Workspaces:
@@ -57,6 +69,14 @@ class Workspaces:
             )
         return permission
 
+    def known(self, connection: sa.Connection, requester: Requester) -> Permission | None:
+        """Whether money may be spent there, on a view that is open already; `None` for a workspace not seen yet."""
+        if requester.platform in OPERATORS_OWN:
+            return Permission.ALLOWED
+        where = {"of_platform": requester.platform, "of_workspace": requester.workspace}
+        row = connection.execute(_KNOWN, where).first()
+        return None if row is None else self._standing(row)
+
     def _standing(self, row: sa.Row[Any]) -> Permission:
         permission = Permission(row.standing)
         if permission is Permission.PENDING and self._is_named(row.platform, row.workspace):
@@ -68,20 +88,7 @@ class Workspaces:
 
     async def settings(self, platform: str, workspace: str, channel: str | None = None) -> dict[str, Any]:
         """What its team lead chose, by key; the channel's own choice goes before the workspace's."""
-        of_all, of_one = tables.workspace_settings, tables.channel_settings
-        async with self._database.look() as connection:
-            rows = await connection.execute(
-                sa.select(of_all.c.key, of_all.c.value).filter_by(platform=platform, workspace=workspace)
-            )
-            found = {row.key: row.value for row in rows}
-            if channel is not None:
-                rows = await connection.execute(
-                    sa.select(of_one.c.key, of_one.c.value).filter_by(
-                        platform=platform, workspace=workspace, channel=channel
-                    )
-                )
-                found |= {row.key: row.value for row in rows}
-        return found
+        return await self._database.consult(_settings, platform, workspace, channel)
 
     async def choose(self, platform: str, workspace: str, key: str, value: Any, *, channel: str | None = None) -> None:
         """Remember a choice for a workspace or one of its channels; `None` takes it back."""
@@ -137,3 +144,11 @@ class Workspaces:
         async with self._database.look() as connection:
             found = await connection.execute(sa.select(_blocked.c.person).where(_blocked.c.person == person))
             return found.first() is not None
+
+
+def _settings(connection: sa.Connection, platform: str, workspace: str, channel: str | None) -> dict[str, Any]:
+    place = {"of_platform": platform, "of_workspace": workspace, "of_channel": channel}
+    found = {row.key: row.value for row in connection.execute(_OF_ALL, place)}
+    if channel is not None:
+        found |= {row.key: row.value for row in connection.execute(_OF_ONE, place)}
+    return found

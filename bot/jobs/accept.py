@@ -14,7 +14,7 @@ from bot.money.amount import Money
 from bot.money.limits import require_room
 from bot.ports import Engine, MediaStore, Model, Provider
 from bot.prompts.check import check_prompt, compose
-from bot.stores import Stores
+from bot.stores import Entrance, Stores
 from bot.workspaces import Permission
 
 
@@ -68,8 +68,9 @@ class FrontDesk:
         compose(checked.prompt, checked.settings, model)
         price = quote(model, checked.settings)
         try:
-            await self._require_permission(checked, price)
-            require_room(price, await self._stores.ledger.standings(checked.requester))
+            entrance = await self._stores.entrances.look(checked.requester)
+            await self._require_permission(checked, price, entrance)
+            require_room(price, entrance.standings)
         except (LimitReached, NotAllowed):
             # The same key again is no new request: whoever asks twice gets the job that stands.
             if not await self._stores.jobs.is_repeated(checked):
@@ -80,11 +81,13 @@ class FrontDesk:
             await self._engine.start(job.id)
         return job, is_new
 
-    async def _require_permission(self, request: JobRequest, price: Money) -> None:
+    async def _require_permission(self, request: JobRequest, price: Money, entrance: Entrance) -> None:
         requester = request.requester
-        if await self._stores.workspaces.is_blocked(requester.person):
+        if entrance.is_blocked:
             raise NotAllowed(say("You cannot use Reelbot here; an operator has blocked you."))
-        permission = await self._stores.workspaces.see(requester)
+        permission = entrance.permission
+        if permission is None:
+            permission = await self._stores.workspaces.see(requester)
         if permission is Permission.BLOCKED:
             raise NotAllowed(say("An operator has blocked Reelbot here."))
         if permission is Permission.PENDING and price > 0:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.stores.history import HistoryPage, HistoryStore
 from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
-from bot.stores.money import LedgerStore, LimitStore
+from bot.stores.money import Entrance, EntranceStore, LedgerStore, LimitStore
 from bot.stores.outside import HealthStore, InstallationStore, NoteStore, RenderTimeStore, WorkspaceStore
 
 
@@ -23,6 +23,7 @@ class Stores:
     wishes: WishStore
     deliveries: DeliveryStore
     assets: AssetStore
+    entrances: EntranceStore
     ledger: LedgerStore
     limits: LimitStore
     health: HealthStore
@@ -36,6 +37,8 @@ class Stores:
 __all__ = [
     "AssetStore",
     "DeliveryStore",
+    "Entrance",
+    "EntranceStore",
     "EvidenceStore",
     "HealthStore",
     "HistoryPage",

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.jobs.model import Requester
 from bot.money.amount import Money
 from bot.money.limits import Limit, Standing
+from bot.workspaces import Permission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What stands between a person and a new job."""
+
+    is_blocked: bool
+    permission: Permission | None
+    """Of the workspace; `None` where nobody asked yet."""
+    standings: tuple[Standing, ...]
+    """How every scope stands that their next job would count in."""
+
+
+class EntranceStore(Protocol):
+    """What is asked before every job. See `storage.entrances.Entrances`."""
+
+    async def look(self, requester: Requester) -> Entrance:
+        """All of it, as it stands now."""
+        ...
 
 
 class LedgerStore(Protocol):

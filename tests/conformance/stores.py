@@ -25,6 +25,7 @@ from storage import ledger, schema
 from storage.assets import Assets
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.entrances import Entrances
 from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.installations import Installations
@@ -148,6 +149,7 @@ async def open_stores(
         async with database.read() as connection:
             return await ledger.unequal_sums(connection)
 
+    places = Workspaces(database, clock, allowed)
     stores = Stores(
         jobs=Jobs(database, books, clock),
         submissions=Submissions(database, clock),
@@ -155,12 +157,13 @@ async def open_stores(
         wishes=Wishes(database, clock),
         deliveries=Deliveries(database, clock),
         assets=Assets(database, clock),
+        entrances=Entrances(database, books, places),
         ledger=books,
         limits=rules,
         health=ProviderHealth(database, clock),
         render_times=RenderTimes(database, clock),
         history=History(database),
-        workspaces=Workspaces(database, clock, allowed),
+        workspaces=places,
         notes=Notes(database, clock),
         installations=Installations(database, KeyRing([SECRET_KEY])),
     )

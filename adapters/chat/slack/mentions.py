@@ -23,7 +23,7 @@ from adapters.chat.slack.inputs import pictures, shared_file
 from adapters.chat.slack.people import locale_of
 from adapters.chat.slack.scene import Scene, scene_of_event
 from adapters.chat.slack.text import escaped
-from bot.errors import AlreadyRunning, DeliveryDelayed, DiskFull, ReelbotError
+from bot.errors import DeliveryDelayed, ReelbotError
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
@@ -35,7 +35,7 @@ MOST_REMEMBERED: Final = 5000
 LOOKS_ABOVE_S: Final = 2.0
 MOST_ABOVE: Final = 50
 SUBTYPES: Final = frozenset({None, "file_share", "thread_broadcast"})
-COME_AGAIN: Final = (AlreadyRunning, DeliveryDelayed, Unclear)
+COME_AGAIN: Final = (DeliveryDelayed, Unclear)
 """Faults that pass: what was not saved is brought again by Slack."""
 
 
@@ -129,7 +129,7 @@ class Mentions:
     async def _locale(self, scene: Scene, bot: Bot) -> str:
         try:
             return locale_of(await self._front.people.profile(bot, scene), await self._front.people.choices(scene))
-        except (ReelbotError, DiskFull):
+        except ReelbotError:
             return "en"
 
 

@@ -83,7 +83,14 @@ def scene_of_payload(body: Mapping[str, Any]) -> Scene:
     """The scene of a press, a shortcut or a form that came back."""
     user, channel = body.get("user") or {}, body.get("channel") or {}
     container, message, view = body.get("container") or {}, body.get("message") or {}, body.get("view") or {}
-    team = (body.get("team") or {}).get("id") or user.get("team_id") or view.get("team_id") or ""
+    # A form opened in a channel that organisations share belongs to the workspace whose app opened it.
+    team = (
+        view.get("app_installed_team_id")
+        or (body.get("team") or {}).get("id")
+        or user.get("team_id")
+        or view.get("team_id")
+        or ""
+    )
     enterprise = (body.get("enterprise") or {}).get("id") or (body.get("team") or {}).get("enterprise_id")
     ts = body.get("message_ts") or message.get("ts") or container.get("message_ts")
     where = channel.get("id") or container.get("channel_id")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
+from adapters.chat.discord import delivery
 from adapters.chat.discord.anchor import Anchor
 from adapters.chat.discord.courier import DiscordCourier
 from adapters.chat.discord.inputs import Attachment
@@ -14,11 +16,16 @@ from bot.cards.messages import HEADLINES
 from bot.clock import SystemClock
 from bot.jobs.model import InputRef, Requester
 from bot.ports import MediaStore, MediaWorkshop
+from tests.crash.rooms import card_shown, foul
 from tests.crash.stories import Ask, Story
 from tests.emulators.discord_world import DiscordWorld
 from tests.emulators.judge_chat import PICTURE_MAGIC
 
-GUILD, CHANNEL = "700000000000000001", "700000000000000002"
+MODULE: Final = "discord_server"
+SETTINGS: Final[Mapping[str, Any]] = {"limits": False}
+"""Its rate limits have tests of their own; here they would only slow down thousands of cases."""
+WORKSPACE: Final = "700000000000000001"
+CHANNEL: Final = "700000000000000002"
 PEOPLE = {"alice": "700000000000000003", "bob": "700000000000000004"}
 
 Row = dict[str, Any]
@@ -27,7 +34,7 @@ Row = dict[str, Any]
 def furnish(story: Story, port: int) -> None:
     """A server with a channel, Alice and Bob, and the story's misfortunes."""
     world = DiscordWorld(f"http://127.0.0.1:{port}")
-    guild = world.guild("Studio", own_id=GUILD)
+    guild = world.guild("Studio", own_id=WORKSPACE)
     world.channel(guild, "room", own_id=CHANNEL)
     for name, own_id in PEOPLE.items():
         world.person(name, guild, own_id=own_id, dms_open="dms" not in story.losses)
@@ -37,47 +44,42 @@ def furnish(story: Story, port: int) -> None:
         world.fault(route, fault, when=when, times=times)
 
 
-def requester(ask: Ask) -> Requester:
-    """Who asks, where a command was given: the anchor has no token, as after a quarter of an hour."""
-    anchor = Anchor(channel=CHANNEL, guild=GUILD)
-    return Requester(
-        platform="discord", workspace=GUILD, user=PEOPLE[ask.user], channel=CHANNEL, anchor=anchor.to_text()
-    )
-
-
-def picture(ask: Ask, port: int) -> InputRef:
-    """A message of the asker's, with a picture."""
+def asked(ask: Ask, port: int) -> tuple[Requester, InputRef]:
+    """A command was given: the anchor has no token, as after a quarter of an hour. The picture is in a message."""
     world = DiscordWorld(f"http://127.0.0.1:{port}")
     files = [("picture.png", PICTURE_MAGIC + ask.key.encode())]
     message = world.say(PEOPLE[ask.user], CHANNEL, "look", files=files)
     found = message["attachments"][0]
     named = Attachment(url=found["url"], filename="picture.png", channel=CHANNEL, message=message["id"], id=found["id"])
-    return named.as_input()
+    anchor = Anchor(channel=CHANNEL, guild=WORKSPACE)
+    requester = Requester(
+        platform="discord", workspace=WORKSPACE, user=PEOPLE[ask.user], channel=CHANNEL, anchor=anchor.to_text()
+    )
+    return requester, named.as_input()
 
 
-def courier(port: int, media: MediaStore, workshop: MediaWorkshop, scratch: Any) -> DiscordCourier:
+def courier(
+    port: int, media: MediaStore, workshop: MediaWorkshop, scratch: Path, _watch: Callable[[str], None]
+) -> DiscordCourier:
     """The product's own."""
+    delivery.LOOK_AGAIN_S = 0.02
+    DiscordCourier.edit_every_s = 0.02
     http, clock = HttpClient(), SystemClock()
     rest = Rest(http, clock, api_url=f"http://127.0.0.1:{port}/api/v10", token="test-token")
     return DiscordCourier(rest, http, media, workshop, clock, scratch)
 
 
 def as_judged(log: list[Row], cards: Mapping[str, Row]) -> Iterator[Row]:
-    """The journal in the words of the judge's own chat: posts by their file, cards by what they say."""
-    card_of = {row["reference"]: job_id for job_id, row in cards.items()}
+    """The journal in the words of the judge's own chat."""
+    yield from foul(log, "discord")
     states = {f"**{headline}**": state.value for state, headline in HEADLINES.items()}
     for entry in log:
-        if entry["event"] == "emulator-fault":
-            yield {"event": "violation", "judge": "discord", "why": f"our own emulator failed: {entry}"}
-        if entry["event"] == "violation":
-            yield entry | {"judge": "discord"}
         if entry["event"] not in {"message-created", "message-edited"} or not entry["bot"]:
             continue
-        place = f"{entry['channel']}:{entry['message']}"
-        if entry["event"] == "message-created":
+        place, is_new = f"{entry['channel']}:{entry['message']}", entry["event"] == "message-created"
+        if is_new:
             for name, digest in zip(entry["files"], entry["sha256"], strict=True):
                 yield entry | {"event": "posted", "filename": name, "sha256": digest, "message_id": place}
-        if place in card_of and entry["texts"]:
+        if entry["texts"]:
             state = states.get(entry["texts"][0].partition("\n")[0], "unknown")
-            kind = "card-posted" if entry["event"] == "message-created" else "card-edited"
-            yield entry | {"event": kind, "job_id": card_of[place], "version": 0, "state": state, "message_id": place}
+            yield from card_shown(entry, place, state, cards, is_new=is_new)

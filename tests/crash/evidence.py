@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.crash.discord_room import as_judged
+from tests.crash.rooms import rooms
 from tests.crash.stories import Story
 from tests.emulators.judging import read_journal
 
@@ -118,6 +118,8 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
             _name_the_attempts(logs[story.vendor], submissions)
         cards = {row["job_id"]: row for row in rows("SELECT * FROM cards")}
         chat_log = list(read_journal(folder / f"{CHAT}.log"))
+        if (room := rooms().get(story.chat)) is not None:
+            chat_log = list(room.as_judged(chat_log, cards))
         evidence = Evidence(
             story=story,
             folder=folder,
@@ -131,7 +133,7 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
             history=dict(history),
             renders=[render for name in providers for render in _renders(name, logs[name])],
             provider_log=[entry for name in providers for entry in logs[name]],
-            chat_log=list(as_judged(chat_log, cards)) if story.chat == "discord" else chat_log,
+            chat_log=chat_log,
             acks=list(read_journal(folder / ACKS)),
             references=rows("SELECT * FROM job_assets"),
         )

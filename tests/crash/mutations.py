@@ -93,10 +93,10 @@ def applied(mutation: str | None) -> Iterator[None]:
     if mutation == "settle-the-quote":
         decide = rendering._decide
 
-        async def settle(job: Job, wishes: Sequence[Wish], result: Any, desk: Desk) -> Next:
-            following = await decide(job, wishes, result, desk)
+        async def settle(look: Any, result: Any) -> Next:
+            following = await decide(look, result)
             if isinstance(following, Move) and isinstance(following.money, Settle):
-                return replace(following, money=Settle(amount=job.held))
+                return replace(following, money=Settle(amount=look.job.held))
             return following
 
         rendering._decide = settle

@@ -24,8 +24,6 @@ from typing import Any, Self
 
 import structlog
 
-from adapters.chat.discord import delivery
-from adapters.chat.discord.courier import DiscordCourier
 from adapters.engine import embedded
 from adapters.http import fresh
 from bot.app import App, Parts, open_app
@@ -38,9 +36,10 @@ from bot.tracker import breaker
 from bot.tracker.schedule import Times
 from storage import capacity, submissions
 from storage.media_store import ObjectMediaStore
-from tests.crash import discord_room, mutations
+from tests.crash import mutations
 from tests.crash.evidence import DATABASE, UNCONFIRMED_OCCUPIES_S
 from tests.crash.people import PLATFORM, WORKSPACE, People, describe
+from tests.crash.rooms import rooms
 from tests.crash.stories import Story
 from tests.emulators.processes import base_url
 from tests.fakes.judge_courier import JudgeCourier
@@ -124,8 +123,6 @@ def hurry() -> None:
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
     fresh.ANSWER_S = ANSWER_WITHIN_S
-    delivery.LOOK_AGAIN_S = 0.02
-    DiscordCourier.edit_every_s = 0.02
     board.RETRIES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 2.0)
     capacity.UNCONFIRMED_OCCUPIES = timedelta(seconds=UNCONFIRMED_OCCUPIES_S)
 
@@ -157,7 +154,9 @@ def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settin
     overrides |= {
         "limits.user_daily_jobs": str(story.user_daily_jobs),
         "data_dir": str(folder / "data"),
-        "allowed_workspaces": f"{PLATFORM}:{WORKSPACE},discord:{discord_room.GUILD}",
+        "allowed_workspaces": ",".join(
+            [f"{PLATFORM}:{WORKSPACE}", *(f"{name}:{room.WORKSPACE}" for name, room in rooms().items())]
+        ),
     }
     if story.vendor is not None:
         home = base_url(story.vendor, f"http://127.0.0.1:{ports[story.vendor]}")
@@ -184,9 +183,9 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
         PLATFORM: courier(run.ports["chat"], store, platform=PLATFORM, timeout_s=ANSWER_WITHIN_S)
     }
     workshop = FakeWorkshop()
-    if story.chat == "discord":
+    if (emulated := rooms().get(story.chat)) is not None:
         scratch = Path(run.folder) / "data" / "scratch"
-        chats = {"discord": discord_room.courier(run.ports["chat"], store, workshop, scratch)}
+        chats = {story.chat: emulated.courier(run.ports["chat"], store, workshop, scratch, watcher)}
     return Parts(
         providers=dict(clients),
         couriers=chats,

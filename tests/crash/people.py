@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from bot.jobs.model import (
     WishKind,
 )
 from bot.jobs.states import State
-from tests.crash import discord_room
 from tests.crash.evidence import ACKS
+from tests.crash.rooms import rooms
 from tests.crash.stories import Ask, Deed, Story
 from tests.emulators.judge_chat import PICTURE_MAGIC
 from tests.emulators.judging import Journal, read_journal
@@ -80,21 +81,25 @@ class People:
         return await front_desk.accept(request, assets)
 
     def _requester(self, ask: Ask) -> Requester:
-        if self._story.chat == "discord":
-            return discord_room.requester(ask)
+        if self._story.chat in rooms():
+            return self._asked(ask)[0]
         return Requester(platform=PLATFORM, workspace=WORKSPACE, user=ask.user, channel=ask.place)
 
     def _picture(self, ask: Ask) -> InputRef:
         """What the chat holds for the request; the same each time it is asked."""
-        if self._story.chat != "discord":
-            return InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
-        kept = self._folder / f"picture-{ask.key}.json"
+        if self._story.chat in rooms():
+            return self._asked(ask)[1]
+        return InputRef(source=PLATFORM, locator=f"picture-{ask.key}", filename="picture.png")
+
+    def _asked(self, ask: Ask) -> tuple[Requester, InputRef]:
+        """What somebody did in an emulated chat: once, however often its event is delivered."""
+        kept = self._folder / f"asked-{ask.key}.json"
         if not kept.exists():
-            ref = discord_room.picture(ask, self._chat_port)
-            kept.with_suffix(".new").write_text(json.dumps([ref.locator, ref.filename]))
+            requester, picture = rooms()[self._story.chat].asked(ask, self._chat_port)
+            kept.with_suffix(".new").write_text(json.dumps([asdict(requester), asdict(picture)]))
             kept.with_suffix(".new").rename(kept)
-        locator, filename = json.loads(kept.read_text())
-        return InputRef(source="discord", locator=locator, filename=filename)
+        who, what = json.loads(kept.read_text())
+        return Requester(**who), InputRef(**what)
 
     async def do(self, deed: Deed) -> None:
         """Wait for the right moment and press the button once; a moment that cannot come any more is let go."""

@@ -27,7 +27,7 @@ from tests.crash.plan import StoryDidNotHappen, all_kills, record
 from tests.crash.power import cuts, play_until_the_end, restart_after
 from tests.crash.seeds import live_through_a_seed
 from tests.crash.stage import Zygote, kill_and_restart, prepare_template, staged
-from tests.crash.stories import DISCORD_STORIES, STORIES, VENDOR_STORIES, Story
+from tests.crash.stories import DISCORD_STORIES, SLACK_STORIES, STORIES, VENDOR_STORIES, Story
 
 POWER_CUTS = ("plain", "lost answer", "post unanswered")
 TELLING = {
@@ -156,7 +156,7 @@ def _points(crew: Crew, every: int) -> Tally:
         recordings[story.name] = record(zygote, folder, story)
         return []
 
-    stories = (*STORIES, *VENDOR_STORIES, *DISCORD_STORIES)
+    stories = (*STORIES, *VENDOR_STORIES, *DISCORD_STORIES, *SLACK_STORIES)
     tally = crew.play({story.name: partial(listen, story) for story in stories})
     cases: dict[str, Case] = {}
     for story in stories:

@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.assertions import check
-from tests.crash.discord_room import furnish
 from tests.crash.evidence import CHAT, providers_of, read_evidence
 from tests.crash.patient import PATIENCE_S, Kill, Run
+from tests.crash.rooms import Room, rooms
 from tests.crash.stories import Story
 from tests.emulators.processes import ROOT, Nursery
 
 VENDOR_SETTINGS = {"clips": "magic", "render_s": 0.02, "retry_after": "0"}
 """Emulated services render in a blink, and what they render can be told from its bytes."""
-
-DISCORD_SETTINGS = {"limits": False}
-"""Its rate limits have tests of their own; here they would only slow down thousands of cases."""
 
 
 class Zygote(Nursery):
@@ -74,8 +71,8 @@ class Stage:
                 *(part for flag, file in files.items() for part in (flag, str(self.folder / file))),
             ]
             settings = VENDOR_SETTINGS if name == self.story.vendor else None
-            if module == "discord_server":
-                settings = DISCORD_SETTINGS
+            if name == CHAT and self._room is not None:
+                settings = dict(self._room.SETTINGS)
             if settings is not None:
                 script = self.folder / f"{name}.script"
                 script.write_text(json.dumps(settings))
@@ -83,15 +80,20 @@ class Stage:
             self._judges.append(self.zygote.ask(judge=module, arguments=arguments)["pid"])
         for name in names:
             self.ports[name] = _port_in(self.folder / f"{name}.port")
-        if self.story.chat == "discord":
-            furnish(self.story, self.ports[CHAT])
+        if self._room is not None:
+            self._room.furnish(self.story, self.ports[CHAT])
+
+    @property
+    def _room(self) -> Room | None:
+        """The emulated chat, unless it is the judge's own."""
+        return rooms().get(self.story.chat)
 
     def _module(self, name: str) -> str:
         if name == self.story.vendor:
             return name
         if name != CHAT:
             return "judge_provider"
-        return "discord_server" if self.story.chat == "discord" else "judge_chat"
+        return self._room.MODULE if self._room is not None else "judge_chat"
 
     def close(self) -> None:
         """End the judges; their logs stay."""

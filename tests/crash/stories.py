@@ -51,11 +51,13 @@ class Story:
     vendor: str | None = None
     """The paid service that is emulated in the judges' place: `wavespeed` or `eachlabs`."""
     chat: str = "judge"
-    """The chat everybody is in: the judge's own, or `discord`, emulated, with the product's own courier."""
+    """The chat everybody is in: the judge's own; or `discord` or `slack`, emulated, with the product's own courier."""
     misfortunes: tuple[tuple[str, str, str, int], ...] = ()
     """What befalls an emulated chat: route, fault, `before` or `after` it was applied, how often."""
     losses: tuple[str, ...] = ()
-    """What is taken from the bot there: permissions, or `dms` for direct messages to the asker."""
+    """What is taken from the bot there: permissions, `channel` for being in it, `dms` for direct messages to the asker."""
+    knobs: dict[str, Any] = field(default_factory=dict)
+    """How an emulated chat differs from its usual self."""
     quiet_s: float = 0.0
     """How long a patient goes on watching after all has ended, but not as `ends` says: late evidence takes a while."""
     ends: dict[str, str] = field(default_factory=dict)
@@ -198,6 +200,41 @@ DISCORD_STORIES = (
     _on_discord("history is not to be read", "delivered", (_POSTS, "reset", "after", 2), losses=("READ_MESSAGE_HISTORY",)),
     _on_discord("sent again", "delivered", deeds=(Deed(do="resend", at="delivered"),)),
     _on_discord("deleted in the end", "delivered", deeds=(Deed(do="delete", at="delivered"),)),
+)  # fmt: skip
+
+_COMPLETED, _SEEN = "files.completeUploadExternal", "files.info"
+
+
+def _on_slack(
+    name: str, end: str, *misfortunes: tuple[str, str, str, int], deeds: tuple[Deed, ...] = (), **more: Any
+) -> Story:
+    """`place` says how it was asked: by a mention in the `room` or a `thread`, by a `form`, or by a `direct` message."""
+    return _one(f"slack: {name}", end, deeds=deeds, chat="slack", misfortunes=misfortunes, **more)
+
+
+SLACK_STORIES = (
+    _on_slack("plain", "delivered"),
+    _on_slack("asked in a thread, unanswered when it was completed", "delivered", (_COMPLETED, "reset", "after", 2), place="thread"),
+    _on_slack("asked by a form, reset before it was completed", "delivered", (_COMPLETED, "reset", "before", 2), place="form"),
+    _on_slack("asked directly, the card's answer lost", "delivered", ("chat.postMessage", "reset", "after", 1), place="direct"),
+    _on_slack(
+        "priced above the threshold", "delivered", ask={"resolution": "1080p", "duration_s": 10},
+        deeds=(Deed(do="confirm", at="quoted"),),
+    ),
+    _on_slack("the card's answer lost", "delivered", ("chat.postMessage", "reset", "after", 1)),
+    _on_slack(
+        "whatever can break breaks", "delivered", ("files.getUploadURLExternal", "status:500", "before", 1),
+        ("upload", "reset", "mid-body", 1), (_COMPLETED, "status:502", "after", 1), (_SEEN, "status:500", "before", 1),
+        ("chat.update", "status:500", "before", 2),
+    ),
+    _on_slack("throttled", "delivered", (_COMPLETED, "429:0", "before", 2), ("chat.*", "429:0", "before", 2), (_SEEN, "429:0", "before", 1)),
+    _on_slack("never shown the first time", "delivered", ("files.delete", "reset", "after", 1), knobs={"never_share": 1}),
+    _on_slack("shown late", "delivered", knobs={"share_delay_s": 0.1}),
+    _on_slack("nobody may look", "undelivered", (_COMPLETED, "reset", "after", 1), (_SEEN, "error:missing_scope", "before", 99)),
+    _on_slack("not in the channel: by direct message", "delivered", place="form", losses=("channel",)),
+    _on_slack("not in the channel, direct messages closed", "undelivered", place="form", losses=("channel", "dms")),
+    _on_slack("sent again", "delivered", deeds=(Deed(do="resend", at="delivered"),)),
+    _on_slack("deleted in the end", "delivered", deeds=(Deed(do="delete", at="delivered"),)),
 )  # fmt: skip
 
 VENDOR_STORIES = tuple(story for vendor in VENDORS for story in _of_vendor(vendor))

@@ -9,15 +9,26 @@ from pathlib import Path
 
 # Imported before the first fork, so that no child has to.
 from tests.crash import patient
-from tests.emulators import discord_openapi, discord_server, eachlabs, judge_chat, judge_provider, wavespeed
+from tests.crash.rooms import rooms
+from tests.emulators import (
+    discord_openapi,
+    discord_server,
+    eachlabs,
+    judge_chat,
+    judge_provider,
+    slack_server,
+    wavespeed,
+)
 from tests.emulators.nursery import serve
 
 discord_openapi.judge()
+rooms()
 
 JUDGES = {
     "judge_provider": judge_provider.main,
     "judge_chat": judge_chat.main,
     "discord_server": discord_server.main,
+    "slack_server": slack_server.main,
     "wavespeed": wavespeed.main,
     "eachlabs": eachlabs.main,
 }

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bot.jobs.as_json import limit_as_json
 from bot.jobs.model import Requester
 from bot.keeping.forgetting import Forgotten
 from bot.languages.said import joined, say, say_n
 from bot.money.ledger import user_scope
-from bot.money.limits import Limit, Standing
+from bot.money.limits import Limit, Period, Standing
+
+_TITLES: Final = {
+    ("user", Period.DAY): say("You, today"),
+    ("user", Period.MONTH): say("You, this month"),
+    ("workspace", Period.DAY): say("This workspace, today"),
+    ("workspace", Period.MONTH): say("This workspace, this month"),
+    ("channel", Period.DAY): say("This channel, today"),
+    ("channel", Period.MONTH): say("This channel, this month"),
+    ("installation", Period.DAY): say("All together, today"),
+    ("installation", Period.MONTH): say("All together, this month"),
+}
+
+
+def standing_title(standing: Standing, *, is_server: bool) -> str:
+    """Whose it is, and over which time; what is a workspace elsewhere is a server on Discord."""
+    kind, of_day = standing.scope.partition(":")[0], standing.period is Period.DAY
+    if kind == "workspace" and is_server:
+        return say("This server, today") if of_day else say("This server, this month")
+    return _TITLES[kind, standing.period]
 
 
 def standings_shown(standings: Sequence[Standing], requester: Requester) -> list[Standing]:

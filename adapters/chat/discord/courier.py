@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +16,7 @@ from adapters.chat.discord.delivery import Deliverer
 from adapters.chat.discord.doctor import examine
 from adapters.chat.discord.places import Surveyor
 from adapters.chat.discord.rest import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Rest, RestError, Unclear
+from adapters.chat.drawn import Drawn
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
 from bot.doctor.finding import Finding
@@ -64,8 +62,7 @@ class DiscordCourier:
         self._scratch = scratch
         surveyor = Surveyor(rest, clock)
         self._deliverer = Deliverer(rest, self.answers, surveyor, media, workshop, clock, scratch, links)
-        self._drawn: OrderedDict[str, str] = OrderedDict()
-        """What the cards drawn last look like: the same is not sent twice."""
+        self._drawn = Drawn()
 
     async def collect(self, source: InputRef) -> Asset:
         """Copy what somebody attached. `BadInput` when it is gone, `ProviderUnavailable` for passing reasons."""
@@ -82,11 +79,10 @@ class DiscordCourier:
             if reference is None:
                 return None
             at = MessageRef(platform=PLATFORM, reference=reference)
-        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-        if self._drawn.get(at.reference) == digest:
+        if self._drawn.shows(at.reference, payload):
             return at
         shown = await self._edit(card, anchor, payload, at)
-        self._remember(at.reference, digest)
+        self._drawn.remember(at.reference, payload)
         return shown
 
     async def deliver(self, parcel: Parcel, save: Callable[[Checkpoint], Awaitable[None]]) -> Receipt:
@@ -189,12 +185,6 @@ class DiscordCourier:
         except RestError as error:
             return error.number in {UNKNOWN_MESSAGE, UNKNOWN_CHANNEL}
         return True
-
-    def _remember(self, reference: str, digest: str) -> None:
-        self._drawn[reference] = digest
-        self._drawn.move_to_end(reference)
-        if len(self._drawn) > REMEMBERED:
-            self._drawn.popitem(last=False)
 
 
 def _texts(components: Iterable[dict[str, Any]]) -> list[str]:

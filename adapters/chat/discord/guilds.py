@@ -10,10 +10,9 @@ import structlog
 from adapters.chat.discord.front import Front
 from adapters.chat.discord.people import PLATFORM
 from adapters.chat.discord.rest import RestError, Unclear
-from bot.errors import DeliveryDelayed, ReelbotError
-from bot.jobs.actions import Presser
+from adapters.chat.lifetime import cancel_all
+from bot.errors import DeliveryDelayed
 from bot.jobs.model import Requester
-from bot.jobs.states import UNFINISHED
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 from bot.workspaces import Permission
@@ -73,17 +72,7 @@ async def _tell_operator(front: Front, guild: discord.Guild) -> None:
 
 async def left(front: Front, guild: discord.Guild) -> None:
     """We were removed: what is not finished there is cancelled, what was made stays in the history."""
-    presser = Presser(person=f"{PLATFORM}:{guild.id}", is_operator=True)
-    jobs = await front.service.stores.jobs.in_state(*UNFINISHED)
-    cancelled = 0
-    for job in jobs:
-        if (job.requester.platform, job.requester.workspace) != (PLATFORM, str(guild.id)):
-            continue
-        try:
-            await front.service.actions.cancel(job.id, presser)
-            cancelled += 1
-        except ReelbotError as error:
-            log.info("guild.job_not_cancelled", job_id=job.id, why=str(error))
+    cancelled = await cancel_all(front.service, PLATFORM, str(guild.id))
     log.info("guild.left", guild=str(guild.id), cancelled=cancelled)
 
 

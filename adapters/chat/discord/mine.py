@@ -18,7 +18,7 @@ from adapters.chat.discord.rest import Upload
 from adapters.chat.discord.scene import MESSAGE_AT_MOST, Scene
 from adapters.chat.discord.turn import Turn
 from adapters.chat.discord.words import moment, plain
-from adapters.chat.wording import erased_sentence, standing_pieces, standings_shown
+from adapters.chat.wording import erased_sentence, standing_pieces, standing_title, standings_shown
 from bot.cards.messages import headline
 from bot.errors import BadPrompt, NotFound
 from bot.ids import new_id
@@ -28,7 +28,7 @@ from bot.keeping.export import Extent
 from bot.keeping.forgetting import Forgotten
 from bot.languages.catalogue import in_language
 from bot.languages.said import say, say_n
-from bot.money.limits import Period, Standing
+from bot.money.limits import Standing
 from bot.workspaces import PRIVATE
 
 FORGET: Final = "forget"
@@ -38,16 +38,6 @@ PROMPT_SHOWN: Final = 80
 MOST_UPLOADED: Final = 10_000_000
 """Bytes that every place on Discord takes, where nothing else is said."""
 ARCHIVE: Final = "reelbot-data.zip"
-_TITLES: Final = {
-    ("user", Period.DAY): say("You, today"),
-    ("user", Period.MONTH): say("You, this month"),
-    ("workspace", Period.DAY): say("This server, today"),
-    ("workspace", Period.MONTH): say("This server, this month"),
-    ("channel", Period.DAY): say("This channel, today"),
-    ("channel", Period.MONTH): say("This channel, this month"),
-    ("installation", Period.DAY): say("All together, today"),
-    ("installation", Period.MONTH): say("All together, this month"),
-}
 
 
 def add_mine(tree: Commands, front: Front) -> None:
@@ -101,7 +91,7 @@ async def _quota(front: Front, turn: Turn) -> dict[str, Any]:
 
 
 def _standing(standing: Standing, locale: str) -> str:
-    title = _TITLES[standing.scope.partition(":")[0], standing.period]
+    title = standing_title(standing, is_server=True)
     told = [in_language(each, locale) for each in standing_pieces(standing, moment(standing.resets_at))]
     return f"**{in_language(title, locale)}**: {' · '.join(told)}"
 

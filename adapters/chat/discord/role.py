@@ -16,6 +16,7 @@ from adapters.chat.discord.client import ReelbotClient
 from adapters.chat.discord.courier import DiscordCourier
 from adapters.chat.discord.front import Front, Readiness
 from adapters.chat.discord.people import People
+from adapters.chat.lifetime import finish
 from adapters.http.proxies import proxy_for
 from bot.errors import ConfigurationError
 from bot.languages.catalogue import load_catalogues
@@ -25,7 +26,6 @@ from bot.settings import Settings
 log = structlog.get_logger(__name__)
 
 CONNECTS_WITHIN_S: Final = 30.0
-ENDS_WITHIN_S: Final = 5.0
 PAUSES_S: Final = (5.0, 15.0, 60.0, 300.0)
 """Before another try; the last one stays. A bot has 1,000 identifications a day, and loses its token beyond."""
 TOKEN: Final = "REELBOT_DISCORD__TOKEN is not accepted by Discord: copy the bot's token anew (Developer Portal, Bot)."  # noqa: S105 - names the setting
@@ -70,7 +70,7 @@ async def discord_role(
         staying.cancel()
         with suppress(asyncio.CancelledError, ConfigurationError):
             await staying
-        await _finish(front)
+        await finish(front.at_work)
 
 
 async def _stay(front: Front, first: asyncio.Event) -> None:
@@ -98,16 +98,6 @@ async def _stay(front: Front, first: asyncio.Event) -> None:
             telling.cancel()
         tries = 0 if client.connected.is_set() else tries + 1
         await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
-
-
-async def _finish(front: Front) -> None:
-    """Let what is being answered come to its end."""
-    if not front.at_work:
-        return
-    _, late = await asyncio.wait(front.at_work, timeout=ENDS_WITHIN_S)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
 
 
 def new_client(front: Front) -> ReelbotClient:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
+from adapters.chat.drawn import Drawn
 from adapters.chat.slack.anchor import Anchor, anchor_of
 from adapters.chat.slack.api import UNREADABLE_PLACE, Bot, RateLimited, SlackApi, SlackError, TokenDead, Unclear
 from adapters.chat.slack.bots import Bots, NotInstalled
@@ -76,8 +75,7 @@ class SlackCourier:
         self._budget = Budget(clock)
         self._reactions = Reactions(api)
         self._deliverer = Deliverer(api, bots, media, workshop, clock, scratch, links, visible_within_s)
-        self._drawn: OrderedDict[str, str] = OrderedDict()
-        """What the cards drawn last look like: the same is not sent twice."""
+        self._drawn = Drawn()
         self._doubtful: OrderedDict[str, int] = OrderedDict()
         """Cards that may be there, by job, and how often they may have been posted."""
         self._began = clock.now()
@@ -215,7 +213,7 @@ class SlackCourier:
                 log.info("card.no_place_at_all", job_id=card.job_id, why=str(error))
                 return None
         at = MessageRef(platform=PLATFORM, reference=f"{posted['channel']}:{posted['ts']}")
-        self._remember(at.reference, _digest(drawn))
+        self._drawn.remember(at.reference, drawn)
         return at
 
     async def _direct(self, bot: Bot, card: JobCard) -> str:
@@ -279,8 +277,7 @@ class SlackCourier:
 
     async def _update(self, bot: Bot, card: JobCard, anchor: Anchor, at: MessageRef) -> MessageRef | None:
         payload = render(card)
-        digest = _digest(payload)
-        if self._drawn.get(at.reference) == digest:
+        if self._drawn.shows(at.reference, payload):
             return at
         await self._turn(card, anchor)
         channel, _, ts = at.reference.partition(":")
@@ -293,7 +290,7 @@ class SlackCourier:
             if error.error in GONE | UNREADABLE_PLACE and _is_waited_for(card):
                 # Somebody deleted the card, or us from the channel; what a person waits for is said once more.
                 return await self._first(bot, card, anchor, instead_of=at) or at
-        self._remember(at.reference, digest)
+        self._drawn.remember(at.reference, payload)
         return at
 
     async def _turn(self, card: JobCard, anchor: Anchor) -> None:
@@ -304,17 +301,7 @@ class SlackCourier:
                 raise RateLimited(say("Slack takes so many updates a minute; trying again."), retry_after_s=pause)
             await self._clock.sleep(pause)
 
-    def _remember(self, reference: str, digest: str) -> None:
-        self._drawn[reference] = digest
-        self._drawn.move_to_end(reference)
-        if len(self._drawn) > REMEMBERED:
-            self._drawn.popitem(last=False)
-
 
 def _is_waited_for(card: JobCard) -> bool:
     """A person waits for it: how it ended, or a question."""
     return card.is_final or card.state == State.QUOTED
-
-
-def _digest(payload: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()

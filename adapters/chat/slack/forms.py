@@ -15,7 +15,8 @@ from typing import Any, Final
 from adapters.chat.choosing import Filled, durations_of, model_label, model_name, resolutions_of
 from adapters.chat.choosing import filled as read_fields
 from adapters.chat.pictures import ENDINGS, SOUNDS
-from adapters.chat.slack.custom_ids import form_id, input_id
+from adapters.chat.slack.custom_ids import form_id
+from adapters.chat.slack.parts import TITLE, input_field, modal
 from adapters.chat.slack.text import MOST_OPTIONS, OPTION, VALUE, Block, marked, option, plain, section
 from bot.errors import BadPrompt
 from bot.jobs.model import Job, Relation
@@ -24,7 +25,6 @@ from bot.languages.said import say
 from bot.ports import Model
 from bot.prompts.words import CAMERA_MOVES, MOTIONS
 
-TITLE: Final = 24
 LONGEST_PROMPT: Final = 3000
 LONGEST_NEGATIVE: Final = 1000
 MOST_PICTURES: Final = 10
@@ -164,25 +164,8 @@ def _value(values: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
 
 
 def _form(form: str, title: str, about: About, fields: Sequence[Block], locale: str) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": form_id(form),
-        "title": plain(in_language(title, locale), TITLE),
-        "submit": plain(in_language(say("Animate"), locale), TITLE),
-        "close": plain(in_language(say("Cancel"), locale), TITLE),
-        "private_metadata": about.to_text(),
-        "blocks": list(fields),
-    }
-
-
-def _field(name: str, label: str, element: Block, locale: str, *, optional: bool) -> Block:
-    return {
-        "type": "input",
-        "block_id": name,
-        "label": plain(in_language(label, locale)),
-        "element": element | {"action_id": input_id(name)},
-        "optional": optional,
-    }
+    submit = say("Animate")
+    return modal(form_id(form), title, fields, locale, submit=submit, carries=about.to_text())
 
 
 def _pictures(files: Sequence[tuple[str, str]], locale: str) -> Block:
@@ -193,12 +176,14 @@ def _pictures(files: Sequence[tuple[str, str]], locale: str) -> Block:
         return section(plain(name))
     entries = [option(f"{number + 1}: {name}", str(number)) for number, (_, name) in enumerate(files)]
     menu = {"type": "static_select", "options": entries, "initial_option": entries[0]}
-    return _field(PICTURE, say("Picture"), menu, locale, optional=False)
+    return input_field(PICTURE, say("Picture"), menu, locale, optional=False)
 
 
 def _file(name: str, label: str, endings: frozenset[str], locale: str, *, optional: bool) -> Block:
     kinds = sorted(each.removeprefix(".") for each in endings)
-    return _field(name, label, {"type": "file_input", "filetypes": kinds, "max_files": 1}, locale, optional=optional)
+    return input_field(
+        name, label, {"type": "file_input", "filetypes": kinds, "max_files": 1}, locale, optional=optional
+    )
 
 
 def _prompt(text: str, locale: str) -> Block:
@@ -211,7 +196,7 @@ def _prompt(text: str, locale: str) -> Block:
     }
     if text:
         element["initial_value"] = text[:LONGEST_PROMPT]
-    return _field(PROMPT, say("What should happen?"), element, locale, optional=False)
+    return input_field(PROMPT, say("What should happen?"), element, locale, optional=False)
 
 
 def _settings(models: Sequence[Model], model: Model | None, job: Job | None, locale: str) -> list[Block]:
@@ -229,10 +214,10 @@ def _settings(models: Sequence[Model], model: Model | None, job: Job | None, loc
     negative: Block = {"type": "plain_text_input", "max_length": LONGEST_NEGATIVE}
     if own is not None and own.negative_prompt:
         negative["initial_value"] = own.negative_prompt[:LONGEST_NEGATIVE]
-    fields.append(_field(NEGATIVE, say("What should not be seen"), negative, locale, optional=True))
+    fields.append(input_field(NEGATIVE, say("What should not be seen"), negative, locale, optional=True))
     if job is None:
         seed = {"type": "number_input", "is_decimal_allowed": False, "min_value": "0"}
-        fields.append(_field(SEED, say("Seed"), seed, locale, optional=True))
+        fields.append(input_field(SEED, say("Seed"), seed, locale, optional=True))
     return fields
 
 
@@ -240,7 +225,7 @@ def _menu(name: str, label: str, entries: Sequence[tuple[str, str]], present: st
     options = [option(shown, value) for shown, value in entries[:MOST_OPTIONS]]
     menu: Block = {"type": "static_select", "options": options}
     initial = next((each for each in options if each["value"] == present), None)
-    return _field(name, label, menu | ({"initial_option": initial} if initial else {}), locale, optional=True)
+    return input_field(name, label, menu | ({"initial_option": initial} if initial else {}), locale, optional=True)
 
 
 def _channel(locale: str) -> Block:
@@ -249,4 +234,4 @@ def _channel(locale: str) -> Block:
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private", "im"], "exclude_bot_users": True},
     }
-    return _field(CHANNEL, say("Where (empty: a direct message to you)"), element, locale, optional=True)
+    return input_field(CHANNEL, say("Where (empty: a direct message to you)"), element, locale, optional=True)

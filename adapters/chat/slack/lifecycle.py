@@ -7,13 +7,11 @@ from typing import Any
 
 import structlog
 
+from adapters.chat.lifetime import cancel_all
 from adapters.chat.slack.api import Bot
 from adapters.chat.slack.bots import PLATFORM
 from adapters.chat.slack.front import Front
-from bot.errors import ReelbotError
-from bot.jobs.actions import Presser
 from bot.jobs.model import Requester
-from bot.jobs.states import UNFINISHED
 from bot.workspaces import Permission
 
 log = structlog.get_logger(__name__)
@@ -37,14 +35,5 @@ async def left(front: Front, body: Mapping[str, Any]) -> None:
         PLATFORM, None if org_wide else team, enterprise, org_wide=org_wide
     )
     front.bots.forget(None if org_wide else team)
-    presser = Presser(person=f"{PLATFORM}:{team}", is_operator=True)
-    cancelled = 0
-    for job in await front.service.stores.jobs.in_state(*UNFINISHED):
-        if (job.requester.platform, job.requester.workspace) != (PLATFORM, team):
-            continue
-        try:
-            await front.service.actions.cancel(job.id, presser)
-            cancelled += 1
-        except ReelbotError as error:
-            log.info("slack.job_not_cancelled", job_id=job.id, why=str(error))
+    cancelled = await cancel_all(front.service, PLATFORM, team)
     log.info("slack.left", team=team, token_erased=erased, cancelled=cancelled)

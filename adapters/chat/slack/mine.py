@@ -29,7 +29,7 @@ from adapters.chat.slack.text import (
     section,
     small,
 )
-from adapters.chat.wording import erased_sentence, standing_pieces, standings_shown
+from adapters.chat.wording import erased_sentence, standing_pieces, standing_title, standings_shown
 from bot.cards.messages import headline
 from bot.errors import BadPrompt, DeliveryDelayed, NotFound
 from bot.ids import new_id
@@ -38,7 +38,7 @@ from bot.jobs.states import UNFINISHED, State
 from bot.keeping.export import Extent
 from bot.languages.catalogue import in_language
 from bot.languages.said import say, say_n
-from bot.money.limits import Period, Standing
+from bot.money.limits import Standing
 
 MY_DATA, FORGET_ME = "my-data", "forget-me"
 YES, NO = "yes", "no"
@@ -46,16 +46,6 @@ MOST_JOBS: Final = 15
 PROMPT_SHOWN: Final = 160
 MOST_UPLOADED: Final = ANYWHERE
 ARCHIVE: Final = "reelbot-data.zip"
-_TITLES: Final = {
-    ("user", Period.DAY): say("You, today"),
-    ("user", Period.MONTH): say("You, this month"),
-    ("workspace", Period.DAY): say("This workspace, today"),
-    ("workspace", Period.MONTH): say("This workspace, this month"),
-    ("channel", Period.DAY): say("This channel, today"),
-    ("channel", Period.MONTH): say("This channel, this month"),
-    ("installation", Period.DAY): say("All together, today"),
-    ("installation", Period.MONTH): say("All together, this month"),
-}
 ASKED_TO_FORGET: Final = say(
     "This erases every picture, prompt and clip of yours in this workspace, deletes what was posted where that is "
     "possible, and cancels what waits. It cannot be undone. `/reelbot my-data` gives you a copy first."
@@ -78,7 +68,7 @@ async def quota_lines(front: Front, caller: Caller) -> list[str]:
 
 
 def _standing(standing: Standing, locale: str) -> str:
-    title = _TITLES[standing.scope.partition(":")[0], standing.period]
+    title = standing_title(standing, is_server=False)
     told = [in_language(each, locale) for each in standing_pieces(standing, moment(standing.resets_at))]
     return f"*{in_language(title, locale)}*: {' · '.join(told)}"
 

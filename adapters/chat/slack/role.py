@@ -14,6 +14,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 
+from adapters.chat.lifetime import finish
 from adapters.chat.slack.api import SlackError, TokenDead, Unclear
 from adapters.chat.slack.courier import SlackCourier
 from adapters.chat.slack.doors import events_route
@@ -30,7 +31,6 @@ from bot.settings import Settings
 log = structlog.get_logger(__name__)
 
 CONNECTS_WITHIN_S: Final = 30.0
-ENDS_WITHIN_S: Final = 5.0
 LOOKS_EVERY_S: Final = 5.0
 ASKS_AGAIN_S: Final = 60.0
 BOT_TOKEN: Final = (
@@ -73,7 +73,7 @@ async def slack_role(
     finally:
         if greeting is not None:
             greeting.cancel()
-        await _finish(front)
+        await finish(front.at_work)
 
 
 async def _greet(front: Front) -> bool:
@@ -151,13 +151,3 @@ def _proxy(api_url: str) -> str | None:
         return None
     found = proxy_for(parts.hostname, parts.port or 443)
     return found.url if found is not None else None
-
-
-async def _finish(front: Front) -> None:
-    """Let what is being done for somebody come to its end."""
-    if not front.at_work:
-        return
-    _, late = await asyncio.wait(front.at_work, timeout=ENDS_WITHIN_S)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)

@@ -13,8 +13,9 @@ from typing import Any, Final
 from adapters.chat.ceilings import Lead, set_limit
 from adapters.chat.choosing import model_label, model_to_remember, models_of
 from adapters.chat.slack.bots import PLATFORM
-from adapters.chat.slack.custom_ids import form_id, input_id
+from adapters.chat.slack.custom_ids import form_id
 from adapters.chat.slack.front import Front
+from adapters.chat.slack.parts import input_field, modal
 from adapters.chat.slack.people import AUTOMATIC, GUESTS, STRANGERS, Caller
 from adapters.chat.slack.scene import Scene
 from adapters.chat.slack.text import MOST_OPTIONS, OPTION, VALUE, Block, marked, option, plain, section
@@ -33,7 +34,6 @@ PEOPLE, BUDGET, PERSON, PERSON_USD, PERSON_CLIPS = "people", "budget", "person",
 DEFAULT, AS_WORKSPACE = "default", "workspace"
 LONGEST_FIGURE: Final = 20
 MOST_LIMITS: Final = 20
-TITLE: Final = 24
 TITLE_SAID: Final = say("Settings")
 _COMMA: Final = re.compile(r"\d+,\d{1,2}")
 
@@ -79,15 +79,7 @@ async def settings_view(front: Front, scene: Scene, caller: Caller) -> dict[str,
         ]
     fields.append(_people(chosen, locale))
     fields += [*await _limit_fields(front, caller), *await _limits_now(front, scene.team, locale)]
-    return {
-        "type": "modal",
-        "callback_id": form_id(SETTINGS),
-        "title": plain(in_language(TITLE_SAID, locale), TITLE),
-        "submit": plain(in_language(say("Save"), locale), TITLE),
-        "close": plain(in_language(say("Cancel"), locale), TITLE),
-        "private_metadata": channel or "",
-        "blocks": fields,
-    }
+    return modal(form_id(SETTINGS), TITLE_SAID, fields, locale, submit=say("Save"), carries=channel or "")
 
 
 def _channel_of(scene: Scene) -> str | None:
@@ -120,7 +112,7 @@ def _menu(name: str, label: str, entries: Sequence[tuple[str, str]], present: st
         initial = option(present, present[:VALUE])
         options.append(initial)
     menu = {"type": "static_select", "options": options, "initial_option": initial}
-    return _field(name, label, menu, locale, optional=False)
+    return input_field(name, label, menu, locale, optional=False)
 
 
 def _people(chosen: Mapping[str, Any], locale: str) -> Block:
@@ -131,7 +123,7 @@ def _people(chosen: Mapping[str, Any], locale: str) -> Block:
     boxes: Block = {"type": "checkboxes", "options": list(offered.values())}
     if ticked := [each for name, each in offered.items() if chosen.get(name)]:
         boxes["initial_options"] = ticked
-    return _field(PEOPLE, say("Who else may ask for clips"), boxes, locale)
+    return input_field(PEOPLE, say("Who else may ask for clips"), boxes, locale, optional=True)
 
 
 async def _limit_fields(front: Front, caller: Caller) -> list[Block]:
@@ -142,7 +134,7 @@ async def _limit_fields(front: Front, caller: Caller) -> list[Block]:
     now = say("Now {amount}. Empty: as it is.", amount=given) if given is not None else say("Now without a limit.")
     return [
         _figure(BUDGET, say("Budget of this workspace per month, USD"), say("Dollars, like 12.50, or unlimited"), now, locale),
-        _field(PERSON, say("Whose limit (empty: each person's)"), {"type": "users_select"}, locale),
+        input_field(PERSON, say("Whose limit (empty: each person's)"), {"type": "users_select"}, locale, optional=True),
         _figure(PERSON_USD, say("Their budget per day, USD"), say("Dollars, like 12.50, or unlimited"), "", locale),
         _figure(PERSON_CLIPS, say("Their clips per day"), say("Clips, like 20, or unlimited"), "", locale),
     ]  # fmt: skip
@@ -171,18 +163,8 @@ def _figure(name: str, label: str, shown: str, hint: str, locale: str) -> Block:
         "max_length": LONGEST_FIGURE,
         "placeholder": plain(in_language(shown, locale), VALUE),
     }
-    field = _field(name, label, element, locale)
-    return field | ({"hint": plain(in_language(hint, locale))} if hint else {})
-
-
-def _field(name: str, label: str, element: Block, locale: str, *, optional: bool = True) -> Block:
-    return {
-        "type": "input",
-        "block_id": name,
-        "label": plain(in_language(label, locale)),
-        "element": element | {"action_id": input_id(name)},
-        "optional": optional,
-    }
+    made = input_field(name, label, element, locale, optional=True)
+    return made | ({"hint": plain(in_language(hint, locale))} if hint else {})
 
 
 # --- what came back -------------------------------------------------------------------------------------------------

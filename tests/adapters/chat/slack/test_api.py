@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,23 @@ class TestFiles:
         assert "Transfer-Encoding" not in request.headers
         assert "Authorization" not in request.headers
         assert request.content_type == "application/octet-stream"
+
+    async def test_a_hundred_megabytes_are_never_in_memory(
+        self, http: HttpClient, odd: OddSlack, tmp_path: Path
+    ) -> None:
+        """They go from the disk in pieces."""
+        odd.says("/upload/v1/x", b"OK")
+        path = tmp_path / "clip.mp4"
+        with path.open("wb") as file:
+            file.truncate(100_000_000)
+
+        tracemalloc.start()
+        await an_api(http, odd).send(f"{odd.url}/upload/v1/x", path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert odd.asked[0].content_length == 100_000_000
+        assert peak < 10_000_000
 
     @pytest.mark.parametrize(
         ("status", "error"), [(413, SlackError), (429, RateLimited), (404, Unclear), (503, Unclear)]

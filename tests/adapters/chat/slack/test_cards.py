@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.chat.slack.alarm import alarm
+from adapters.chat.slack.budget import A_MINUTE, FORGOTTEN_AFTER_S, Budget
 from bot.cards.card import card as card_of
 from bot.chat_values import Button
 from bot.errors import DeliveryDelayed
@@ -444,6 +445,19 @@ async def test_forty_jobs_stay_within_what_slack_takes_and_every_end_is_shown(sl
     assert delayed > 100
     assert len(slack.world.journal("message-updated")) <= 50
     assert slack.world.journal("throttled") == []
+
+
+async def test_a_job_whose_end_another_process_shows_keeps_no_room_for_ever() -> None:
+    """Else progress would be told ever more rarely, the longer a process runs beside others."""
+    clock = FakeClock()
+    budget = Budget(clock)
+    for number in range(200):
+        budget.runs("T1", f"gone-{number}")
+    await clock.advance(FORGOTTEN_AFTER_S + 1)
+
+    told = sum(budget.take("T1", "here", urgent=False) == 0.0 for _ in range(100))
+
+    assert told == A_MINUTE - 1
 
 
 async def test_a_pause_that_slack_asks_for_is_kept(slack: SlackBench) -> None:

@@ -91,6 +91,16 @@ class TestTheToken:
         assert len(slack.world.journal("sent-to-login")) == 1
         assert slack.world.journal("login-page") == []
 
+    async def test_a_login_page_is_no_picture(self, slack: SlackBench) -> None:
+        """With status 200: whoever keeps it has an unreadable picture, and no idea why."""
+        async with odd_slack() as odd:
+            odd.says("/files/F1", b"<html>Sign in</html>", Content_Type="text/html; charset=utf-8")
+            source = await known(slack, f"{odd.url}/files/F1")
+            slack.api.api_url = f"{odd.url}/api"
+
+            with pytest.raises(BadInput, match="files:read"):
+                await slack.courier.collect(source)
+
 
 class TestWhatIsNotThere:
     """Said in words that say what to do."""

@@ -24,6 +24,8 @@ from bot.ports import Clock
 
 LARGEST_CLIP: Final = 500_000_000
 """Bytes. Ten seconds of 1080p take about 20 MB."""
+WRITTEN_OUT_EVERY: Final = 8_000_000
+"""Bytes of a download."""
 MOST_REDIRECTS: Final = 5
 MOST_BREAKS: Final = 5
 """So often a download is gone on with where it broke off, within one call."""
@@ -68,8 +70,11 @@ class HttpFetcher:
         """
         temporary = into.with_name(f".{into.name}.part")
         try:
-            with await asyncio.to_thread(temporary.open, "wb", 0) as file:
+            file = await asyncio.to_thread(temporary.open, "wb", 0)
+            try:
                 await self._all_of(_Part(file=file, url=url), self._homes.get(provider, NOWHERE))
+            finally:
+                await asyncio.to_thread(file.close)
             os.replace(temporary, into)
         except BaseException as error:
             with suppress(OSError):
@@ -160,11 +165,18 @@ class HttpFetcher:
             raise _too_large()
 
     async def _copy(self, part: _Part, response: httpx.Response) -> None:
+        not_on_disk = 0
         async for piece in response.aiter_raw():
             part.size += len(piece)
             if part.size > LARGEST_CLIP:
                 raise _too_large()
             _write_all(part.file, piece)
+            not_on_disk += len(piece)
+            if not_on_disk >= WRITTEN_OUT_EVERY:
+                # It has to reach the disk anyway. Left to the system, so much gathers that it makes writers wait, for a
+                # fifth of a second: this loop, and whoever commits a row that a person waits for.
+                not_on_disk = 0
+                await asyncio.to_thread(os.fdatasync, part.file.fileno())
 
 
 def _too_large() -> ResultGone:

@@ -64,7 +64,7 @@ async def _download(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient,
             status, kind = response.status_code, response.headers.get("content-type", "")
             # A redirect is not followed: the token would go along.
             if status in {301, 302, 303, 307, 308, 401, 403} or (status == 200 and kind.startswith("text/html")):
-                raise _no_right()
+                raise _no_right(bot)
             if status in {404, 410}:
                 return False
             if status != 200:
@@ -92,8 +92,8 @@ async def _asked_for(file: SharedFile, bot: Bot, api: SlackApi) -> SharedFile:
         raise BadInput(str(NotInstalled())) from error
     except SlackError as error:
         if error.error == "missing_scope":
-            raise _no_right() from error
-        raise _gone() from error
+            raise _no_right(bot) from error
+        raise (_not_shown() if error.error == "file_not_found" else _gone()) from error
     except (Unclear, DeliveryDelayed) as error:
         raise ProviderUnavailable(say("Slack did not send the picture; trying again.")) from error
     if said.get("mode") in NOT_FILES or said.get("is_external"):
@@ -129,10 +129,21 @@ def _gone() -> BadInput:
     return BadInput(say("The picture was deleted on Slack before it could be copied; attach it again."))
 
 
-def _no_right() -> BadInput:
+def _no_right(bot: Bot) -> BadInput:
+    if "files:read" in bot.scopes:
+        return _not_shown()
     return BadInput(
         say(
             "Slack does not let Reelbot read this picture: an admin must add the scope files:read to the app and "
             "reinstall it; then attach the picture again."
+        )
+    )
+
+
+def _not_shown() -> BadInput:
+    """An app reads the files of conversations it is in."""
+    return BadInput(
+        say(
+            "Slack does not show me this picture: invite me to its channel (`/invite @Reelbot`), or attach it where I am."
         )
     )

@@ -98,7 +98,7 @@ class TestTheToken:
             source = await known(slack, f"{odd.url}/files/F1")
             slack.api.api_url = f"{odd.url}/api"
 
-            with pytest.raises(BadInput, match="files:read"):
+            with pytest.raises(BadInput, match="invite me to its channel"):
                 await slack.courier.collect(source)
 
 

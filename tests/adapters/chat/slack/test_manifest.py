@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from adapters.chat.slack.manifest import COMMANDS, EVENTS, SHORTCUTS, manifest
+from adapters.chat.slack.manifest import (
+    COMMANDS,
+    EVENTS,
+    EVENTS_PATH,
+    INSTALL_PATH,
+    REDIRECT_PATH,
+    SHORTCUTS,
+    manifest,
+)
 from adapters.chat.slack.scopes import NEEDED, READ_THREADS, missing
 from bot.cli.main import execute
 from bot.errors import UsageError
@@ -237,3 +245,12 @@ def test_a_wrong_address_is_a_usage_error(settings: pytest.MonkeyPatch, capsys: 
     assert execute(["manifest", "slack", "--public-url", "http://bot.example.com", "--json"]) == 2
 
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_request"
+
+
+def test_every_address_of_ours_is_in_the_reference() -> None:
+    """Whoever sets up a reverse proxy reads it there."""
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
+
+    assert f"`POST {EVENTS_PATH}`" in page
+    assert f"`GET {INSTALL_PATH}`" in page
+    assert f"`GET {REDIRECT_PATH}`" in page

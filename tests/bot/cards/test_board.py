@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +64,13 @@ async def a_while(house: House, seconds: float) -> None:
     await asyncio.sleep(0.05)
 
 
+async def until(look: Callable[[], object]) -> None:
+    """The database takes its own time, however little of ours passes."""
+    async with asyncio.timeout(10):
+        while not look():  # noqa: ASYNC110 - nobody tells when the database is done
+            await asyncio.sleep(0.01)
+
+
 async def test_what_changes_quickly_is_drawn_together(house: House, board: CardBoard, chat: SlowChat) -> None:
     """Between two edits the chat's own pace is kept, and only the newest is shown."""
     job = await house.ask()
@@ -113,10 +120,12 @@ async def test_a_chat_may_ask_for_a_longer_pause(house: House, board: CardBoard,
     job = await house.ask()
     chat.errors = [DeliveryDelayed("slow down", retry_after_s=60.0)]
     board.changed(later(job, State.FAILED, 2))
+    await until(lambda: not chat.errors and house.clock.sleepers)
     await a_while(house, 30)
     assert states(chat) == []
 
     await a_while(house, 31)
+    await until(lambda: states(chat))
     assert states(chat) == ["failed"]
 
 

@@ -55,13 +55,12 @@ class SlackError(ReelbotError):
 
     code = "slack_refused"
 
-    def __init__(self, error: str, *, needed: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, error: str, *, needed: str | None = None) -> None:
         super().__init__(f"Slack refused: {error}." if needed is None else f"Slack refused: {error} ({needed}).")
         self.error = error
         """Slack's own word for it."""
         self.needed = needed
         """The scope that is missing."""
-        self.details = details or {}
 
 
 class TokenDead(SlackError):
@@ -140,6 +139,29 @@ class SlackApi:
             raise Unclear(f"Slack did not answer: {error}") from error
         return self._read(answer, key)
 
+    # --- messages, named `channel:ts` ---------------------------------------------------------------------------------
+
+    async def direct(self, bot: Bot, person: str) -> str:
+        """The channel of direct messages with a person. Raises what `call` raises; asked twice it does no harm."""
+        opened = await self.call(bot, "conversations.open", users=person)
+        return str(opened["channel"]["id"])
+
+    async def update(self, bot: Bot, reference: str, body: Mapping[str, Any]) -> None:
+        """Change a message of ours. Raises what `call` raises; done twice it does no harm."""
+        channel, _, ts = reference.partition(":")
+        await self.call(bot, "chat.update", channel=channel, ts=ts, **body)
+
+    async def delete(self, bot: Bot, reference: str) -> bool:
+        """Delete a message of ours; whether it is gone."""
+        channel, _, ts = reference.partition(":")
+        try:
+            await self.call(bot, "chat.delete", channel=channel, ts=ts)
+        except SlackError as error:
+            return error.error in {"message_not_found", "channel_not_found"}
+        return True
+
+    # --- what goes to other addresses of Slack's ----------------------------------------------------------------------
+
     async def send(self, url: str, source: Path) -> None:
         """Send a file's bytes to an address that Slack gave for them. `Unclear` when they may not be there.
 
@@ -185,7 +207,7 @@ class SlackApi:
             granted = answer.headers.get("x-oauth-scopes", "")
             return said, frozenset(each.strip() for each in granted.split(",") if each.strip())
         kind = TokenDead if error in TOKEN_DEAD else SlackError
-        raise kind(error or f"status {answer.status}", needed=said.get("needed"), details=said.get("response_metadata"))
+        raise kind(error or f"status {answer.status}", needed=said.get("needed"))
 
     def _rest(self, key: tuple[str, str, str], pause_s: float) -> None:
         now = self._clock.monotonic()

@@ -12,7 +12,7 @@ import structlog
 from adapters.chat.drawn import Drawn
 from adapters.chat.slack.anchor import Anchor, anchor_of
 from adapters.chat.slack.api import UNREADABLE_PLACE, Bot, RateLimited, SlackApi, SlackError, TokenDead, Unclear
-from adapters.chat.slack.bots import Bots, NotInstalled
+from adapters.chat.slack.bots import PLATFORM, Bots, NotInstalled
 from adapters.chat.slack.budget import Budget
 from adapters.chat.slack.card_view import render
 from adapters.chat.slack.collecting import collect
@@ -31,7 +31,6 @@ from bot.ports import Checkpoint, Clock, JobCard, MediaStore, MediaWorkshop, Mes
 
 log = structlog.get_logger(__name__)
 
-PLATFORM: Final = "slack"
 EDIT_EVERY_S: Final = 5.0
 WAITS_S: Final = 15.0
 """Longest that an end waits for its turn before the board is told to come back."""
@@ -122,23 +121,15 @@ class SlackCourier:
         shown = await self.sharing.messages(bot, files)
         channel, _, rest = (delivery.reference or "").partition(":")
         if ts := rest.partition(":")[0]:
-            shown.add((channel, ts))
+            shown.add(f"{channel}:{ts}")
         await self.sharing.delete(bot, files)
-        return all([await self._delete(bot, *each) for each in sorted(shown)])
+        return all([await self.api.delete(bot, each) for each in sorted(shown)])
 
     async def take_down(self, at: MessageRef, requester: Requester) -> bool:
         """Delete a card."""
         anchor = anchor_of(requester)
         bot = await self.bots.of(anchor.team, anchor.enterprise)
-        channel, _, ts = at.reference.partition(":")
-        return await self._delete(bot, channel, ts)
-
-    async def _delete(self, bot: Bot, channel: str, ts: str) -> bool:
-        try:
-            await self.api.call(bot, "chat.delete", channel=channel, ts=ts)
-        except SlackError as error:
-            return error.error in {"message_not_found", "channel_not_found"}
-        return True
+        return await self.api.delete(bot, at.reference)
 
     def examine(self, alerts_channel: str | None) -> AsyncIterator[Finding]:
         """What is wrong between Slack and us, for `doctor`."""
@@ -219,10 +210,9 @@ class SlackCourier:
     async def _direct(self, bot: Bot, card: JobCard) -> str:
         """The direct messages of the asker. What nobody answered may be asked again: opening them twice does no harm."""
         try:
-            opened = await self.api.call(bot, "conversations.open", users=card.requester.user)
+            return await self.api.direct(bot, card.requester.user)
         except Unclear as error:
             raise DeliveryDelayed(say("Slack does not answer; trying again.")) from error
-        return str(opened["channel"]["id"])
 
     async def _look_for(self, bot: Bot, card: JobCard, anchor: Anchor, besides: MessageRef | None) -> MessageRef | None:
         """The card where it belongs, or in direct messages; `None` where it is not, or where we may not read."""
@@ -280,9 +270,8 @@ class SlackCourier:
         if self._drawn.shows(at.reference, payload):
             return at
         await self._turn(card, anchor)
-        channel, _, ts = at.reference.partition(":")
         try:
-            await self.api.call(bot, "chat.update", channel=channel, ts=ts, **payload)
+            await self.api.update(bot, at.reference, payload)
         except TokenDead:
             raise
         except SlackError as error:

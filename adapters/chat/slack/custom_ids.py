@@ -10,8 +10,6 @@ BUTTON: Final = re.compile(r"rb:b:(?P<action>[a-z]+)")
 PAGE: Final = re.compile(r"rb:p:(?P<page>[a-z-]+)(?::(?P<number>\d+))?")
 """Of a button on a page of one person's own; its value says what it turns to."""
 FORM: Final = re.compile(r"rb:f:(?P<form>[a-z]+)")
-IGNORED: Final = re.compile(r"rb:(?:x|i):.*")
-"""Links, which open by themselves, and menus in forms, which are read when the form comes back."""
 
 
 def button_id(action: str) -> str:

@@ -238,13 +238,12 @@ class Deliverer:
             return Place(kind="here", channel=anchor.channel, root=anchor.root)
         if "dm" not in course.given_up and not anchor.is_direct:
             try:
-                opened = await self._api.call(bot, "conversations.open", users=parcel.requester.user)
+                channel = await self._api.direct(bot, parcel.requester.user)
             except TokenDead:
                 raise
             except SlackError as error:
                 log.info("delivery.no_direct_messages", job_id=parcel.job_id, why=error.error)
             else:
-                channel = str(opened["channel"]["id"])
                 card = parcel.card.reference.partition(":") if parcel.card else ("", "", "")
                 return Place(kind="dm", channel=channel, root=card[2] if card[0] == channel else None)
         raise DeliveryRefused(

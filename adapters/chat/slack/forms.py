@@ -16,7 +16,7 @@ from adapters.chat.choosing import Filled, durations_of, model_label, model_name
 from adapters.chat.choosing import filled as read_fields
 from adapters.chat.pictures import ENDINGS, SOUNDS
 from adapters.chat.slack.custom_ids import form_id
-from adapters.chat.slack.parts import TITLE, input_field, modal
+from adapters.chat.slack.parts import TITLE, input_field, modal, states
 from adapters.chat.slack.text import MOST_OPTIONS, OPTION, VALUE, Block, marked, option, plain, section
 from bot.errors import BadPrompt
 from bot.jobs.model import Job, Relation
@@ -125,9 +125,7 @@ def waiting(locale: str, title: str) -> Block:
 def sent(view: Mapping[str, Any]) -> Sent:
     """What was filled in. `BadPrompt` for what no menu of ours offers."""
     about = About.from_text(str(view.get("private_metadata") or ""))
-    values: dict[str, Mapping[str, Any]] = {
-        block: next(iter(fields.values()), {}) for block, fields in (view.get("state") or {}).get("values", {}).items()
-    }
+    values = states(view)
     seed = _value(values, SEED)
     if seed is not None and not seed.isdecimal():
         raise BadPrompt(say("{value} is no seed; use a whole number from 0.", value=seed[:20]))

@@ -76,8 +76,7 @@ class Front:
 
     def spoken_here(self, text: str, scene: Scene) -> str:
         """A sentence of ours, escaped, in the language that is known of this person without asking."""
-        known = self.people.known(scene)
-        return escaped(in_language(text, known.locale if known is not None else None))
+        return escaped(in_language(text, self.people.locale_known(scene)))
 
     async def whisper(self, scene: Scene, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
         """Tell this person alone, where they are: by the press's own address, else for their eyes, else directly.
@@ -108,8 +107,7 @@ class Front:
         """Write to this person in direct messages. Raises what `SlackApi.call` raises."""
         bot, channel = await self.bot(scene), scene.channel
         if channel is None or not scene.is_direct:
-            opened = await self.api.call(bot, "conversations.open", users=scene.user)
-            channel = opened["channel"]["id"]
+            channel = await self.api.direct(bot, scene.user)
         root = (scene.root or scene.message) if scene.is_direct else None
         await self.api.call(bot, "chat.postMessage", channel=channel, thread_ts=root, **said)
 

@@ -15,9 +15,11 @@ from adapters.chat.past import Asked
 from adapters.chat.slack import history, mine
 from adapters.chat.slack.api import Bot
 from adapters.chat.slack.custom_ids import page_id
+from adapters.chat.slack.forms import NEW
 from adapters.chat.slack.front import Front
 from adapters.chat.slack.people import Caller
 from adapters.chat.slack.scene import Scene
+from adapters.chat.slack.steering import SETTINGS
 from adapters.chat.slack.text import HEADER, Block, button, marked, moment, plain, row, section, small
 from bot.errors import NotAllowed, ReelbotError
 from bot.languages.catalogue import in_language
@@ -25,7 +27,7 @@ from bot.languages.said import say
 
 log = structlog.get_logger(__name__)
 
-NEW, REFRESH, SETTINGS, DOCTOR = "new", "refresh", "settings", "doctor"
+REFRESH, DOCTOR = "refresh", "doctor"
 """The pages its buttons turn to, with those of `mine`."""
 MOST_BLOCKS: Final = 100
 

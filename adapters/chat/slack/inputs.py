@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from adapters.chat.pictures import is_picture
+from adapters.chat.slack.bots import PLATFORM
 from bot.jobs.model import InputRef
 
-SOURCE: Final = "slack"
 NOT_FILES: Final = frozenset({"tombstone", "hidden_by_limit", "external"})
 """Kinds of file objects behind which there are no bytes for us."""
 
@@ -31,7 +31,7 @@ class SharedFile:
     def as_input(self) -> InputRef:
         """How a request names it."""
         said = {name: value for name, value in asdict(self).items() if value and name != "filename"}
-        return InputRef(source=SOURCE, locator=json.dumps(said, separators=(",", ":")), filename=self.filename)
+        return InputRef(source=PLATFORM, locator=json.dumps(said, separators=(",", ":")), filename=self.filename)
 
 
 def shared_file_of(ref: InputRef) -> SharedFile:

@@ -27,7 +27,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.chat.slack import installing_pages as pages
-from adapters.chat.slack.installing_stores import PLATFORM, STATE_LIVES, BoltInstallations, BoltStates, ours
+from adapters.chat.slack.bots import PLATFORM
+from adapters.chat.slack.installing_stores import STATE_LIVES, BoltInstallations, BoltStates, ours
 from adapters.chat.slack.manifest import INSTALL_PATH, REDIRECT_PATH, scopes
 from adapters.chat.slack.scopes import NEEDED, missing
 from adapters.http.proxies import proxy_for

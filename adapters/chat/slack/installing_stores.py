@@ -18,13 +18,13 @@ from slack_sdk.oauth.installation_store import Installation as SlackInstallation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
+from adapters.chat.slack.bots import PLATFORM
 from bot.ports import Clock
 from bot.stores import InstallationStore
 from bot.workspaces import Installation
 
 log = structlog.get_logger(__name__)
 
-PLATFORM: Final = "slack"
 STATE_LIVES: Final = timedelta(minutes=10)
 """How long somebody may take between beginning and Slack's sending them back."""
 LONGEST_NAME: Final = 100

@@ -30,7 +30,7 @@ from adapters.chat.slack.forms import NEW
 from adapters.chat.slack.front import Front
 from adapters.chat.slack.lifecycle import left
 from adapters.chat.slack.mentions import Mentions
-from adapters.chat.slack.scene import Scene, scene_of_command, scene_of_event, scene_of_payload
+from adapters.chat.slack.scene import scene_of_command, scene_of_event, scene_of_payload
 from bot.jobs.model import Relation
 from bot.languages.said import say
 
@@ -117,7 +117,7 @@ def create_bolt(front: Front) -> AsyncApp:
         try:
             answer = await pages.command(front, _bot(req), scene, str(body.get("text") or ""))
         except Exception as error:
-            answer = {"text": front.spoken(error, scene, _locale(front, scene))}
+            answer = {"text": front.spoken(error, scene, front.people.locale_known(scene))}
         await (ack({"response_type": "ephemeral", **answer}) if answer is not None else ack())
 
     @app.shortcut("animate_message")
@@ -193,7 +193,7 @@ async def _turn(front: Front, body: Mapping[str, Any], action: Mapping[str, Any]
         answer = await pages.turned(front, bot, scene, found["page"], str(action.get("value") or ""))
     except Exception as error:
         # Slack brings no press again: whatever went wrong, the person is told.
-        await front.whisper(scene, front.spoken(error, scene, _locale(front, scene)))
+        await front.whisper(scene, front.spoken(error, scene, front.people.locale_known(scene)))
         return
     if answer is not None and scene.response_url is not None:
         await front.api.respond(scene.response_url, {"replace_original": True, **answer})
@@ -217,8 +217,3 @@ def _bot(req: AsyncBoltRequest) -> Bot:
 def _is_last_try(req: AsyncBoltRequest) -> bool:
     said = (req.headers.get("x-slack-retry-num") or ["0"])[0]
     return said.isdecimal() and int(said) >= LAST_TRY
-
-
-def _locale(front: Front, scene: Scene) -> str | None:
-    known = front.people.known(scene)
-    return known.locale if known is not None else None

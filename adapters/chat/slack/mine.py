@@ -192,8 +192,7 @@ async def _send(front: Front, bot: Bot, caller: Caller) -> str | None:
 async def _share(front: Front, bot: Bot, user: str, archive: Path, comment: str) -> str | None:
     """Into the person's direct messages, and nowhere else; why not, where Slack shows nothing."""
     sharing = front.courier.sharing
-    opened = await front.api.call(bot, "conversations.open", users=user)
-    place = Place(kind="dm", channel=str(opened["channel"]["id"]))
+    place = Place(kind="dm", channel=await front.api.direct(bot, user))
     (file,) = await sharing.upload(bot, [Upload(path=archive, filename=ARCHIVE)])
     # Without an answer it may be there all the same: it is looked for below.
     with suppress(Unclear):

@@ -54,8 +54,7 @@ class Otherwise:
     async def tell_withheld(self, bot: Bot, parcel: Parcel) -> None:
         """Tell the asker, and nobody else; closed direct messages stay closed."""
         try:
-            opened = await self._api.call(bot, "conversations.open", users=parcel.requester.user)
-            channel = opened["channel"]["id"]
+            channel = await self._api.direct(bot, parcel.requester.user)
             await self._api.call(bot, "chat.postMessage", channel=channel, **message(withheld_text(parcel)))
         except TokenDead:
             raise
@@ -65,9 +64,8 @@ class Otherwise:
 
     async def _on_card(self, bot: Bot, card: MessageRef, body: dict[str, Any]) -> bool:
         """An update does no harm when it is done twice, so a lost answer is nothing to remember."""
-        channel, _, ts = card.reference.partition(":")
         try:
-            await self._api.call(bot, "chat.update", channel=channel, ts=ts, **body)
+            await self._api.update(bot, card.reference, body)
         except TokenDead:
             raise
         except SlackError as error:

@@ -16,6 +16,7 @@ from adapters.chat.slack.api import Bot
 from adapters.chat.slack.custom_ids import form_id
 from adapters.chat.slack.forms import notice, waiting
 from adapters.chat.slack.front import Front
+from adapters.chat.slack.parts import TITLE
 from adapters.chat.slack.people import Caller
 from adapters.chat.slack.scene import Scene
 from adapters.chat.slack.text import Block, escaped, marked, message, one_line, plain, section
@@ -25,7 +26,6 @@ from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
 JOBS, QUOTA, HELP, FORGET = "jobs", "quota", "help", "forget"
-TITLE: Final = 24
 WORD_SHOWN: Final = 40
 ANSWERS_WITHIN_S: Final = 0.7
 """Who asks was looked up already, and Slack waits three seconds in all."""
@@ -33,7 +33,7 @@ _OFFERED: Final = {
     history.HISTORY: say("Your clips, newest first; add words to search for"),
     QUOTA: say("What is left of your budget; only you see this"),
     JOBS: say("Your clips under way; only you see this"),
-    home.SETTINGS: say("How Reelbot behaves in this workspace, for its admins"),
+    steering.SETTINGS: say("How Reelbot behaves in this workspace, for its admins"),
     home.DOCTOR: say("What is wrong here, for operators; only you see this"),
     mine.MY_DATA: say("Everything Reelbot keeps of you, as a file"),
     mine.FORGET_ME: say("Erase everything Reelbot keeps of you here"),
@@ -41,14 +41,14 @@ _OFFERED: Final = {
 }
 _ALIASES: Final = {
     "verlauf": history.HISTORY, "履歴": history.HISTORY, "budget": QUOTA, "kontingent": QUOTA, "残り": QUOTA, "予算": QUOTA,
-    "aufträge": JOBS, "auftraege": JOBS, "ジョブ": JOBS, "進行中": JOBS, "einstellungen": home.SETTINGS, "設定": home.SETTINGS,
+    "aufträge": JOBS, "auftraege": JOBS, "ジョブ": JOBS, "進行中": JOBS, "einstellungen": steering.SETTINGS, "設定": steering.SETTINGS,
     "diagnose": home.DOCTOR, "診断": home.DOCTOR, "meine-daten": mine.MY_DATA, "データ": mine.MY_DATA,
     "vergiss-mich": mine.FORGET_ME, "消去": mine.FORGET_ME, "hilfe": HELP, "ヘルプ": HELP, "?": HELP, "": HELP,
 }  # fmt: skip
 _EVERYONE: Final = frozenset({"everyone", "alle", "全員"})
 _TITLES: Final = {
     history.HISTORY: say("History"),
-    home.SETTINGS: steering.TITLE_SAID,
+    steering.SETTINGS: steering.TITLE_SAID,
     home.DOCTOR: say("Doctor"),
     mine.MY_DATA: say("My data"),
     mine.FORGET_ME: say("Forget me"),
@@ -58,7 +58,7 @@ _TITLES: Final = {
 async def command(front: Front, bot: Bot, scene: Scene, words: str) -> dict[str, Any] | None:
     """`/reelbot …`: the answer for this person alone; `None` when a form was opened instead. Raises refusals."""
     page, rest = _read(words)
-    if page == home.SETTINGS:
+    if page == steering.SETTINGS:
         await _open(front, bot, scene, page, lambda caller: steering.settings_view(front, scene, caller))
         return None
     caller = await front.people.caller(bot, scene)
@@ -120,8 +120,7 @@ async def submitted(front: Front, bot: Bot, scene: Scene, form: str, view: Mappi
         errors = await steering.chosen(front, caller, view)
     except Exception as error:
         # Slack brings no form again: whatever went wrong, the person is told, below a field where there is one.
-        known = front.people.known(scene)
-        return await _told(front, scene, view, front.spoken(error, scene, known.locale if known is not None else None))
+        return await _told(front, scene, view, front.spoken(error, scene, front.people.locale_known(scene)))
     if not errors:
         # What is chosen shows there, the language above all.
         front.meanwhile(home.publish(front, bot, scene))
@@ -153,8 +152,7 @@ def _help(locale: str) -> str:
 
 async def _open(front: Front, bot: Bot, scene: Scene, page: str, form: Callable[[Caller], Awaitable[Block]]) -> None:
     """Open a form at once, before anything is looked up; what belongs into it follows, refusals too."""
-    known, title = front.people.known(scene), _TITLES[page]
-    locale = known.locale if known is not None else "en"
+    locale, title = front.people.locale_known(scene), _TITLES[page]
     opened = await open_form(front, bot, scene, waiting(locale, title))
     if opened is None:
         return
@@ -178,7 +176,7 @@ async def _shown(front: Front, bot: Bot, caller: Caller, page: str, value: str) 
     match page:
         case history.HISTORY:
             return await _leaf(front, bot, caller, value)
-        case home.SETTINGS:
+        case steering.SETTINGS:
             return await steering.settings_view(front, caller.scene, caller)
         case home.DOCTOR:
             said = await checkup.checkup(front, bot, caller)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from adapters.chat.slack.custom_ids import input_id
 from adapters.chat.slack.text import Block, plain
@@ -25,6 +25,12 @@ def modal(callback: str, title: str, blocks: Sequence[Block], locale: str, *, su
         "private_metadata": carries,
         "blocks": list(blocks),
     }
+
+
+def states(view: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What each field of a form that came back holds, by its name."""
+    values = (view.get("state") or {}).get("values") or {}
+    return {block: next(iter(fields.values()), {}) for block, fields in values.items()}
 
 
 def input_field(name: str, label: str, element: Block, locale: str, *, optional: bool = True) -> Block:

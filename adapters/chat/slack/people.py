@@ -101,10 +101,10 @@ class People:
         """What was chosen for this place; asks nobody but the database."""
         return await self._workspaces.settings(PLATFORM, scene.team, scene.channel)
 
-    def known(self, scene: Scene) -> Profile | None:
-        """What is known of a person without asking anybody."""
+    def locale_known(self, scene: Scene) -> str:
+        """A person's language as far as it is known without asking anybody; English for whoever is new."""
         found = self._profiles.get((scene.team, scene.user))
-        return found[1] if found is not None else None
+        return (found[1] if found is not None else Profile()).locale
 
     async def profile(self, bot: Bot, scene: Scene) -> Profile:
         """What Slack says of a person."""

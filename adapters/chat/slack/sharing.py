@@ -88,8 +88,8 @@ class Sharing:
             await self._clock.sleep(min(left, PAUSES_S[min(looks, len(PAUSES_S) - 1)]))
             looks += 1
 
-    async def messages(self, bot: Bot, files: Sequence[str]) -> set[tuple[str, str]]:
-        """Channel and `ts` of every message that shows one of these files, as far as Slack says."""
+    async def messages(self, bot: Bot, files: Sequence[str]) -> set[str]:
+        """Every message that shows one of these files, as `channel:ts`, as far as Slack says."""
         found = set()
         for file in files:
             try:
@@ -97,7 +97,7 @@ class Sharing:
             except SlackError:
                 continue
             for kind in (said.get("shares") or {}).values():
-                found |= {(channel, str(share["ts"])) for channel, shares in kind.items() for share in shares}
+                found |= {f"{channel}:{share['ts']}" for channel, shares in kind.items() for share in shares}
         return found
 
     async def delete(self, bot: Bot, files: Sequence[str]) -> None:

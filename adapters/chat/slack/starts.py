@@ -52,7 +52,7 @@ async def animate_message(front: Front, body: Mapping[str, Any], bot: Bot) -> No
     message = body.get("message") or {}
     found = pictures(message.get("files") or ())[:LARGEST_CHOICE]
     if not found:
-        locale = _locale_known(front, scene)
+        locale = front.people.locale_known(scene)
         text = in_language(say("There is no picture in this message that I could animate."), locale)
         await open_form(front, bot, scene, forms.notice(escaped(text), locale))
         return
@@ -86,8 +86,7 @@ async def submitted(front: Front, body: Mapping[str, Any], bot: Bot, form: str) 
             raise NotFound(say("This form is from another version; open it again."))
     except Exception as error:
         # Slack brings no form again: whatever went wrong, the person is told, and keeps what they wrote.
-        known = front.people.known(scene)
-        text = _unescaped(front.spoken(error, scene, known.locale if known else None))
+        text = _unescaped(front.spoken(error, scene, front.people.locale_known(scene)))
         return {_field_of(error, view): text}
     return {}
 
@@ -135,7 +134,7 @@ async def _ask_for(
 ) -> None:
     """Open the form at once in the language that is known, then draw it anew if what was chosen here makes it another."""
     models = models_of(front.service.desk.providers.values())
-    locale = _locale_known(front, scene)
+    locale = front.people.locale_known(scene)
     first = model_for(front.service.front_desk, None, {})
     shown = forms.picture_form(about, models, first, locale, prompt=prompt, asks_channel=asks_channel)
     opened = await open_form(front, bot, scene, shown)
@@ -158,11 +157,6 @@ async def _ask_for(
             await update_form(front, bot, opened, better)
 
     front.meanwhile(refine())
-
-
-def _locale_known(front: Front, scene: Scene) -> str:
-    known = front.people.known(scene)
-    return known.locale if known is not None else "en"
 
 
 def _field_of(error: Exception, view: Mapping[str, Any]) -> str:

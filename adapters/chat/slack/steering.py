@@ -15,7 +15,7 @@ from adapters.chat.choosing import model_label, model_to_remember, models_of
 from adapters.chat.slack.bots import PLATFORM
 from adapters.chat.slack.custom_ids import form_id
 from adapters.chat.slack.front import Front
-from adapters.chat.slack.parts import input_field, modal
+from adapters.chat.slack.parts import input_field, modal, states
 from adapters.chat.slack.people import AUTOMATIC, GUESTS, STRANGERS, Caller
 from adapters.chat.slack.scene import Scene
 from adapters.chat.slack.text import MOST_OPTIONS, OPTION, VALUE, Block, marked, option, plain, section
@@ -216,9 +216,12 @@ async def _choices(
 ) -> list[tuple[str, Any, str | None]]:
     """What differs from what is chosen now: key, value, and the channel where it is for one."""
     workspaces, team = front.service.stores.workspaces, caller.scene.team
+    now = await workspaces.settings(PLATFORM, team)
+    places: list[tuple[str | None, str, Mapping[str, Any]]] = [(None, "", now)]
+    if channel:
+        places.append((channel, HERE, await workspaces.settings(PLATFORM, team, channel)))
     found: list[tuple[str, Any, str | None]] = []
-    for where, prefix in ((None, ""), *(((channel, HERE),) if channel else ())):
-        present = await workspaces.settings(PLATFORM, team, where)
+    for where, prefix, present in places:
         for key in (LANGUAGE, MODEL):
             value = said.get(prefix + key)
             if value is None:
@@ -229,7 +232,6 @@ async def _choices(
                 errors[prefix + key] = in_language(str(error), caller.locale)
             else:
                 found.append((key, wished, where))
-    now = await workspaces.settings(PLATFORM, team)
     found = [(key, value, where) for key, value, where in found if where is not None or value != now.get(key)]
     ticked = said.get(PEOPLE, [])
     found += [
@@ -248,8 +250,7 @@ def _wished(front: Front, key: str, value: str, present: Any, *, is_channels: bo
 def _said(view: Mapping[str, Any]) -> dict[str, Any]:
     """What each field says; one that says nothing is left out."""
     found: dict[str, Any] = {}
-    for block, fields in ((view.get("state") or {}).get("values") or {}).items():
-        state: Mapping[str, Any] = next(iter(fields.values()), {})
+    for block, state in states(view).items():
         if (options := state.get("selected_options")) is not None:
             found[block] = [each["value"] for each in options]
         elif value := (state.get("selected_option") or {}).get("value") or state.get("selected_user"):

@@ -6,12 +6,9 @@ import sqlalchemy as sa
 
 from bot.jobs.model import Requester
 from bot.stores.money import Entrance
-from storage import tables
 from storage.database import Database
 from storage.ledger import Ledger
-from storage.workspaces import Workspaces
-
-_BLOCKED = sa.select(sa.literal(1)).where(tables.blocked_people.c.person == sa.bindparam("of_person"))
+from storage.workspaces import Workspaces, blocked
 
 
 class Entrances:
@@ -28,7 +25,7 @@ class Entrances:
 
     def _look(self, connection: sa.Connection, requester: Requester) -> Entrance:
         return Entrance(
-            is_blocked=connection.execute(_BLOCKED, {"of_person": requester.person}).first() is not None,
+            is_blocked=blocked(connection, requester.person),
             permission=self._workspaces.known(connection, requester),
             standings=tuple(self._ledger.standings_now(connection, requester)),
         )

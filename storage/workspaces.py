@@ -17,6 +17,7 @@ _blocked = tables.blocked_people
 _KNOWN = sa.select(_workspaces).where(
     _workspaces.c.platform == sa.bindparam("of_platform"), _workspaces.c.workspace == sa.bindparam("of_workspace")
 )
+_BLOCKED = sa.select(_blocked.c.person).where(_blocked.c.person == sa.bindparam("of_person"))
 _all, _one = tables.workspace_settings.c, tables.channel_settings.c
 _OF_ALL = sa.select(_all.key, _all.value).where(
     _all.platform == sa.bindparam("of_platform"), _all.workspace == sa.bindparam("of_workspace")
@@ -42,17 +43,12 @@ class Workspaces:
         The operator's own (CLI, API, studio) are allowed and leave no row. The first server a new installation ever
         sees is allowed, later ones are pending, unless the settings name them.
         """
-        if requester.platform in OPERATORS_OWN:
-            return Permission.ALLOWED
-        key = {"platform": requester.platform, "workspace": requester.workspace}
-        async with self._database.look() as connection:
-            row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
-        if row is not None:
-            return self._standing(row)
+        if (known := await self._database.consult(self.known, requester)) is not None:
+            return known
         async with self._database.write("workspace") as connection:
-            row = (await connection.execute(sa.select(_workspaces).filter_by(**key))).first()
-            if row is not None:
-                return self._standing(row)
+            # Somebody else may have noted it meanwhile.
+            if (known := await connection.run_sync(self.known, requester)) is not None:
+                return known
             others = await connection.execute(
                 sa.select(sa.func.count()).where(
                     _workspaces.c.platform == requester.platform, ~_workspaces.c.workspace.startswith(PRIVATE)
@@ -64,7 +60,11 @@ class Workspaces:
             permission = Permission.ALLOWED if allowed else Permission.PENDING
             await connection.execute(
                 _workspaces.insert().values(
-                    **key, name=name, standing=permission.value, first_seen_at=self._clock.now()
+                    platform=requester.platform,
+                    workspace=requester.workspace,
+                    name=name,
+                    standing=permission.value,
+                    first_seen_at=self._clock.now(),
                 )
             )
         return permission
@@ -141,9 +141,12 @@ class Workspaces:
 
     async def is_blocked(self, person: str) -> bool:
         """Whether this person's requests are refused."""
-        async with self._database.look() as connection:
-            found = await connection.execute(sa.select(_blocked.c.person).where(_blocked.c.person == person))
-            return found.first() is not None
+        return await self._database.consult(blocked, person)
+
+
+def blocked(connection: sa.Connection, person: str) -> bool:
+    """Whether this person's requests are refused, on a view that is open already."""
+    return connection.execute(_BLOCKED, {"of_person": person}).first() is not None
 
 
 def _settings(connection: sa.Connection, platform: str, workspace: str, channel: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -12,12 +12,17 @@ from bot.errors import BadPrompt
 from bot.jobs.accept import FrontDesk
 from bot.jobs.catalogue import offered
 from bot.jobs.lineage import Changes
-from bot.jobs.model import Job
+from bot.jobs.model import Job, Relation
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 from bot.ports import Model, Provider
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = {"again": Relation.AGAIN, "loop": Relation.LOOP}
+"""Buttons whose press is the whole request."""
+BY_FORM: Final = {"edit": Relation.EDIT, "extend": Relation.EXTEND, "frame": Relation.FRAME}
+"""Buttons that open a form first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

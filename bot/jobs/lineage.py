@@ -196,14 +196,20 @@ class Lineage:
         return model, prompt, combine(model, written, changes.settings, base=origin.settings)
 
 
+def require_may_edit(job: Job, presser: Presser) -> None:
+    """`NotAllowed` for everybody but who asked, and operators."""
+    if not presser.is_operator and presser.person != job.requester.person:
+        raise NotAllowed(say("Only the person who asked can edit this; press Again or start your own."))
+
+
 def _require_may(parent: Job, relation: Relation, requester: Requester, presser: Presser) -> None:
     if parent.erased_at is not None or parent.forget:
         raise NotFound(say("There is no job {id}.", id=parent.id))
     home = (parent.requester.platform, parent.requester.workspace)
     if not presser.is_operator and home != (requester.platform, requester.workspace):
         raise NotFound(say("There is no job {id}.", id=parent.id))
-    if relation is Relation.EDIT and not presser.is_operator and presser.person != parent.requester.person:
-        raise NotAllowed(say("Only the person who asked can edit this; press Again or start your own."))
+    if relation is Relation.EDIT:
+        require_may_edit(parent, presser)
 
 
 def _kept(asset: Asset | None, given: InputRef) -> InputRef:

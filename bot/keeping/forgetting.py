@@ -86,6 +86,13 @@ class Forgotten:
         return tuple(said)
 
 
+def require_may_delete(job: Job, presser: Presser) -> None:
+    """`NotAllowed` for everybody but who asked, team leads, moderators and operators."""
+    may = presser.is_operator or presser.is_team_lead or presser.is_moderator
+    if not may and presser.person != job.requester.person:
+        raise NotAllowed(say("Only the person who asked, a team lead or a moderator can delete this."))
+
+
 class Forgetting:
     """Erases jobs and people."""
 
@@ -100,9 +107,7 @@ class Forgetting:
 
     async def delete(self, job: Job, presser: Presser) -> Forgotten:
         """Erase one job with its clip and its posts: at once, or when it has ended. `NotAllowed` for others."""
-        may = presser.is_operator or presser.is_team_lead or presser.is_moderator
-        if not may and presser.person != job.requester.person:
-            raise NotAllowed(say("Only the person who asked, a team lead or a moderator can delete this."))
+        require_may_delete(job, presser)
         return await self._forget([job], Forget.JOB, presser.person)
 
     async def forget(self, person: str) -> Forgotten:

@@ -10,7 +10,7 @@ from typing import Any
 
 import discord
 
-from adapters.chat.choosing import models_of
+from adapters.chat.choosing import AT_ONCE, BY_FORM, models_of
 from adapters.chat.discord.anchor import anchor_of
 from adapters.chat.discord.asking import descend_in
 from adapters.chat.discord.card_view import BUTTON, DANGER, ROW, SECONDARY
@@ -21,13 +21,13 @@ from adapters.chat.discord.front import AnyInteraction, Front
 from adapters.chat.discord.scene import MESSAGE_AT_MOST
 from adapters.chat.discord.turn import Turn
 from adapters.chat.wording import erased_sentence
-from bot.errors import NotAllowed, NotFound
+from bot.errors import NotFound
+from bot.jobs.lineage import require_may_edit
 from bot.jobs.model import Job, Relation
+from bot.keeping.forgetting import require_may_delete
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
 
-AT_ONCE = {"again": Relation.AGAIN, "loop": Relation.LOOP}
-BY_FORM = {"edit": Relation.EDIT, "extend": Relation.EXTEND, "frame": Relation.FRAME}
 ERASE, KEEP, POST_HERE = "erase", "keep", "post"
 """Buttons in answers to one person: really delete, do not, post a clip of the history here."""
 
@@ -81,9 +81,8 @@ async def job_seen(front: Front, turn: Turn, job_id: str) -> Job:
 
 
 async def _open_form(front: Front, turn: Turn, job: Job, relation: Relation) -> None:
-    presser = front.people.presser(turn.scene, job)
-    if relation is Relation.EDIT and not presser.is_operator and presser.person != job.requester.person:
-        raise NotAllowed(say("Only the person who asked can edit this; press Again or start your own."))
+    if relation is Relation.EDIT:
+        require_may_edit(job, front.people.presser(turn.scene, job))
     models = models_of(front.service.desk.providers.values())
     await turn.form(job_form(relation, job, models, turn.locale))
 
@@ -112,10 +111,7 @@ async def _post_here(front: Front, turn: Turn, job: Job) -> None:
 
 
 async def _ask_to_delete(front: Front, turn: Turn, job: Job) -> None:
-    presser = front.people.presser(turn.scene, job)
-    may = presser.is_operator or presser.is_team_lead or presser.is_moderator
-    if not may and presser.person != job.requester.person:
-        raise NotAllowed(say("Only the person who asked, a team lead or a moderator can delete this."))
+    require_may_delete(job, front.people.presser(turn.scene, job))
     buttons = [
         _button(say("Delete for good"), ERASE, job, DANGER, turn.locale),
         _button(say("Keep it"), KEEP, job, SECONDARY, turn.locale),

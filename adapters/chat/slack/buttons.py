@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from adapters.chat.choosing import models_of
+from adapters.chat.choosing import AT_ONCE, BY_FORM, models_of
 from adapters.chat.slack import forms
 from adapters.chat.slack.anchor import Anchor
 from adapters.chat.slack.api import Bot
@@ -17,13 +17,11 @@ from adapters.chat.slack.scene import Scene, scene_of_payload
 from adapters.chat.slack.text import escaped
 from adapters.chat.slack.windows import open_form, update_form
 from adapters.chat.wording import erased_sentence
-from bot.errors import NotAllowed, NotFound
+from bot.errors import NotFound
+from bot.jobs.lineage import require_may_edit
 from bot.jobs.model import Job, Relation
 from bot.languages.catalogue import in_language
 from bot.languages.said import say
-
-AT_ONCE: Final = {"again": Relation.AGAIN, "loop": Relation.LOOP}
-BY_FORM: Final = {"edit": Relation.EDIT, "extend": Relation.EXTEND, "frame": Relation.FRAME}
 
 
 async def press(front: Front, body: Mapping[str, Any], bot: Bot, action: str, job_id: str) -> None:
@@ -69,9 +67,8 @@ async def job_seen(front: Front, scene: Scene, job_id: str) -> Job:
 
 
 def _form(front: Front, caller: Caller, job: Job, relation: Relation) -> dict[str, Any]:
-    presser = caller.presser
-    if relation is Relation.EDIT and not presser.is_operator and presser.person != job.requester.person:
-        raise NotAllowed(say("Only the person who asked can edit this; press Again or start your own."))
+    if relation is Relation.EDIT:
+        require_may_edit(job, caller.presser)
     front.people.require_may_ask(caller)
     hung = _below(caller.scene)
     about = About(channel=hung.channel or None, is_direct=hung.is_direct, root=hung.root, job=job.id)

@@ -52,7 +52,9 @@ from bot.tracker.schedule import Times
 from bot.tracker.tracker import Tracker
 from storage import data_dir as data_directory
 from storage import schema
+from storage.api_tokens import ApiTokens
 from storage.assets import Assets
+from storage.audit import Audit
 from storage.backup_rota import BackupRota, Plan
 from storage.database import Database
 from storage.deliveries import Deliveries
@@ -65,6 +67,7 @@ from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.limits import Limits
 from storage.media_store import ObjectMediaStore
+from storage.members import Members
 from storage.notes import Notes
 from storage.origin import Origin, refuse_half_restored
 from storage.provider_health import ProviderHealth
@@ -151,6 +154,9 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         workspaces=workspaces,
         notes=Notes(database, clock),
         installations=Installations(database, keys),
+        tokens=ApiTokens(database, clock),
+        members=Members(database, clock),
+        audit=Audit(database, clock),
     )
     media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
 

@@ -13,7 +13,7 @@ from bot.errors import DatabaseCorrupt, SchemaTooNew
 from storage.database import corruption_sentence
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; a test compares it with Alembic's own idea."""
 KEPT_BACKUPS = 5
 

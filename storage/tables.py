@@ -310,6 +310,7 @@ ledger = sa.Table(
     sa.Column("at", UtcTime, nullable=False),
     # A hold is closed once, whatever races: the second settle or release is refused by the database itself.
     sa.Index("uq_ledger_closed_once", "hold_id", unique=True, sqlite_where=sa.text("hold_id IS NOT NULL")),
+    sa.Index("ix_ledger_installation_day", "installation_day"),
     sqlite_autoincrement=True,
 )
 
@@ -393,6 +394,51 @@ blocked_people = sa.Table(
     metadata,
     sa.Column("person", sa.String, primary_key=True),
     sa.Column("at", UtcTime, nullable=False),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("person", sa.String, nullable=False, index=True),
+    sa.Column("digest", sa.String, nullable=False, comment="SHA-256 of the secret, hex"),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("created_by", sa.String, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("last_used_at", UtcTime, comment="to the hour"),
+    sa.Column("revoked_at", UtcTime),
+    comment="personal tokens of the API; the secret itself is nowhere",
+)
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("role", sa.String, nullable=False, comment="viewer, member, team_lead or operator"),
+    sa.Column(
+        "given", sa.Boolean, nullable=False, comment="the role was given by an operator, and signing in keeps it"
+    ),
+    sa.Column("chat_roles", sa.JSON, nullable=False),
+    sa.Column("first_seen_at", UtcTime, nullable=False),
+    sa.Column("signed_in_at", UtcTime, nullable=False),
+    sa.Column("sessions_from", UtcTime, nullable=False, comment="sessions that began before are over"),
+    comment="who signed in to the web side through their chat",
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.String, nullable=False, comment="who did it, like api:admin or discord:1:7"),
+    sa.Column("action", sa.String, nullable=False, comment="like limit.set or workspace.allowed"),
+    sa.Column("subject", sa.String, nullable=False, comment="what it was done to"),
+    sa.Column("details", sa.JSON, nullable=False),
+    comment="what operators and team leads did; append-only",
+    sqlite_autoincrement=True,
 )
 
 alerts = sa.Table(

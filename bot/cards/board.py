@@ -64,7 +64,7 @@ class CardBoard:
 
     def changed(self, job: Job) -> None:
         """A job moved: draw it soon. Returns at once."""
-        if job.held_back or job.erased_at is not None or job.requester.platform not in self._shown_on:
+        if job.held_back or job.erased_at is not None or job.requester.answered_on not in self._shown_on:
             # Cards of jobs that came with a restored database are the original's: they are not touched.
             return
         self._latest[job.id] = job
@@ -82,7 +82,7 @@ class CardBoard:
             return
         for job in await self._desk.stores.jobs.in_state(State.RENDERING):
             # What their cards say of the time still to go was true in another process.
-            if job.requester.platform in self._shown_on and (await self._desk.measured(job)).p50_s is not None:
+            if job.requester.answered_on in self._shown_on and (await self._desk.measured(job)).p50_s is not None:
                 self._draw_again(job.id, timedelta(0))
 
     async def settle(self, timeout_s: float = 5.0) -> None:
@@ -133,7 +133,7 @@ class CardBoard:
             self._outdated.discard(job_id)
 
     def _pace_s(self, job: Job) -> float:
-        courier: object = self._desk.couriers[job.requester.platform]
+        courier: object = self._desk.couriers[job.requester.answered_on]
         return courier.edit_every_s if isinstance(courier, Paced) else 0.0
 
     async def _rest(self, job_id: str, seconds: float) -> None:
@@ -171,7 +171,7 @@ class CardBoard:
             said = resting_line(health)
             if health.open_until is not None:
                 self._draw_again(job.id, max(health.open_until - desk.clock.now(), LEAST_REST))
-        platform = job.requester.platform
+        platform = job.requester.answered_on
         at = MessageRef(platform=platform, reference=known[0]) if known else None
         posted = await self._posted(job) if job.state is State.DELIVERED else None
         drawn = card(job, queue_position=position, eta=said, delivery=posted)

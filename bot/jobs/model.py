@@ -13,6 +13,8 @@ from bot.money.amount import FREE, Money
 
 OPERATORS_OWN = frozenset({"cli", "api"})
 """Platforms whose people are the operator's own: always allowed, and named without a workspace."""
+ON_THE_PAGE = "page"
+"""The anchor of what a person of a chat asks for on the web page: the answer stays there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,11 @@ class Requester:
         if self.platform in OPERATORS_OWN:
             return f"{self.platform}:{self.user}"
         return f"{self.platform}:{self.workspace}:{self.user}"
+
+    @property
+    def answered_on(self) -> str:
+        """Whose courier brings the answer: their own platform's, or the page's, where they asked there."""
+        return "api" if self.anchor == ON_THE_PAGE else self.platform
 
 
 class Relation(StrEnum):

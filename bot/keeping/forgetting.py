@@ -164,12 +164,12 @@ class Forgetting:
 
     async def _take_down_card(self, job: Job) -> bool:
         known = await self._stores.deliveries.card(job.id)
-        courier: object = self._couriers.get(job.requester.platform)
+        courier: object = self._couriers.get(job.requester.answered_on)
         if known is None or not isinstance(courier, Retracts):
             return True
         try:
             return await courier.take_down(
-                MessageRef(platform=job.requester.platform, reference=known[0]), job.requester
+                MessageRef(platform=job.requester.answered_on, reference=known[0]), job.requester
             )
         except Exception:
             # As with a post: it stays there, and the answer says so.
@@ -177,7 +177,7 @@ class Forgetting:
             return False
 
     async def _retract(self, job: Job, delivery: Delivery) -> bool:
-        courier: object = self._couriers.get(job.requester.platform)
+        courier: object = self._couriers.get(job.requester.answered_on)
         if not isinstance(courier, Retracts):
             return False
         try:

@@ -11,6 +11,7 @@ from bot.stores.history import HistoryPage, HistoryStore
 from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
 from bot.stores.money import Entrance, EntranceStore, LedgerStore, LimitStore
 from bot.stores.outside import HealthStore, InstallationStore, NoteStore, RenderTimeStore, WorkspaceStore
+from bot.stores.people import AuditStore, MemberStore, TokenStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,14 @@ class Stores:
     workspaces: WorkspaceStore
     notes: NoteStore
     installations: InstallationStore
+    tokens: TokenStore
+    members: MemberStore
+    audit: AuditStore
 
 
 __all__ = [
     "AssetStore",
+    "AuditStore",
     "DeliveryStore",
     "Entrance",
     "EntranceStore",
@@ -47,10 +52,12 @@ __all__ = [
     "JobStore",
     "LedgerStore",
     "LimitStore",
+    "MemberStore",
     "NoteStore",
     "RenderTimeStore",
     "Stores",
     "SubmissionStore",
+    "TokenStore",
     "WishStore",
     "WorkspaceStore",
 ]

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     """Resume the delivery from its checkpoint. Only proof of a post ends in `delivered`."""
     delivery = await desk.stores.deliveries.load(job.delivery_id or "")
-    courier = desk.couriers.get(job.requester.platform)
+    courier = desk.couriers.get(job.requester.answered_on)
     if delivery is None or job.output is None:
         return _keep(job, None, "undeliverable", say("The clip is kept, but where to post it was not written down."))
     if delivery.outcome == "posted":
@@ -33,7 +33,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
     if job.held_back:
         return _keep(job, delivery, "restored", say("This came with a restored database and is not posted by itself."))
     if courier is None:
-        away = say("{platform} is not connected at the moment.", platform=job.requester.platform)
+        away = say("{platform} is not connected at the moment.", platform=job.requester.answered_on)
         return _later(job, delivery, away, None, desk)
 
     async def save(checkpoint: Checkpoint) -> None:
@@ -87,7 +87,7 @@ async def step(job: Job, wishes: Sequence[Wish], desk: Desk) -> Next:
 
 async def _card(job: Job, desk: Desk) -> MessageRef | None:
     known = await desk.stores.deliveries.card(job.id)
-    return MessageRef(platform=job.requester.platform, reference=known[0]) if known else None
+    return MessageRef(platform=job.requester.answered_on, reference=known[0]) if known else None
 
 
 def _later(job: Job, delivery: Delivery, why: str, asked_s: float | None, desk: Desk) -> Move:

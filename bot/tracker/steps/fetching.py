@@ -55,7 +55,7 @@ async def next_delivery(job: Job, desk: Desk) -> Delivery:
     """A new delivery, numbered after the ones before."""
     earlier = await desk.stores.deliveries.of_job(job.id) if job.delivery_id is not None else []
     requester = job.requester
-    place = ":".join(part for part in (requester.platform, requester.channel, requester.thread) if part)
+    place = ":".join(part for part in (requester.answered_on, requester.channel, requester.thread) if part)
     return Delivery(id=new_id(), job_id=job.id, number=len(earlier) + 1, place=place)
 
 

@@ -28,10 +28,21 @@ class Audit:
         async with self._database.write("audit") as connection:
             await connection.execute(_audit.insert().values(**row))
 
-    async def page(self, *, before: int | None = None, limit: int = 50) -> list[Act]:
-        """Acts, newest first, older than the one numbered `before`."""
+    async def page(
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        by: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+    ) -> list[Act]:
+        """Acts, newest first, older than the one numbered `before`; of one person, action or subject where given."""
         chosen = sa.select(_audit).order_by(_audit.c.id.desc()).limit(limit)
         if before is not None:
             chosen = chosen.where(_audit.c.id < before)
+        for column, wanted in ((_audit.c.by, by), (_audit.c.action, action), (_audit.c.subject, subject)):
+            if wanted is not None:
+                chosen = chosen.where(column == wanted)
         async with self._database.look() as connection:
             return [Act(**row) for row in (await connection.execute(chosen)).mappings()]

@@ -1,0 +1,138 @@
+"""What the admin pages count: four passes over the ledger's index of days; nothing is kept, so nothing can be stale.
+
+Every entry carries the day of its hold, so an amount is found on the day it was reserved, whenever it was settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.jobs.states import State
+from bot.money.amount import Money
+from bot.money.ledger import EntryKind
+from bot.reports import BlockedPerson, DayLine, Line, Spending, Spent, Undelivered
+from storage import tables
+from storage.database import Database
+from storage.rows import WHOLE_JOB, job_from_row
+
+_entries = tables.ledger.c
+_jobs = tables.jobs
+
+
+def _sum(**amounts: Any) -> sa.ColumnElement[int]:
+    """Of each kind of entry the amount named, of others nothing."""
+    by_kind = {EntryKind[name.upper()].value: amount for name, amount in amounts.items()}
+    return sa.func.sum(sa.case(by_kind, value=_entries.kind, else_=0))
+
+
+_SPENT = (
+    _sum(settle=_entries.micro_usd, correction=_entries.delta_micro_usd).label("settled"),
+    # What a settle or a release closes is its hold's amount: a settle changes the sums by its price less that.
+    _sum(
+        hold=_entries.micro_usd,
+        settle=_entries.delta_micro_usd - _entries.micro_usd,
+        release=-_entries.micro_usd,
+    ).label("held"),
+    _sum(settle=1).label("clips"),
+    _sum(hold=1, settle=-1, release=-1).label("open"),
+    _sum(release=1).label("not_charged"),
+)
+_IN_SPAN = sa.and_(
+    _entries.installation_day >= sa.bindparam("since"), _entries.installation_day <= sa.bindparam("until")
+)
+
+
+class Reports:
+    """Implements `bot.stores.ReportStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def spending(self, since: date, until: date, *, workspace: str | None = None) -> Spending:
+        """What was spent in these days of the installation, on one consistent view.
+
+        Measured with a million jobs and two million entries in three years: 0.2 s for a month, 75 ms the slowest
+        of its statements (`benchmarks/reports.py`).
+        """
+        return await self._database.consult(_spending, since, until, workspace)
+
+    async def undelivered(self, *, workspace: str | None = None, limit: int = 50) -> Undelivered:
+        """Clips that are kept and were not posted: how many, and the newest `limit`."""
+        return await self._database.consult(_undelivered, workspace, limit)
+
+    async def unconfirmed(self) -> int:
+        """How many jobs wait for an operator's decision."""
+        chosen = sa.select(sa.func.count()).select_from(_jobs).where(_jobs.c.state == State.UNCONFIRMED.value)
+        async with self._database.look() as connection:
+            return int((await connection.execute(chosen)).scalar_one())
+
+    async def blocked_people(self) -> list[BlockedPerson]:
+        """Whose requests are refused, the latest first."""
+        blocked = tables.blocked_people
+        async with self._database.look() as connection:
+            rows = await connection.execute(sa.select(blocked).order_by(blocked.c.at.desc(), blocked.c.person))
+            return [BlockedPerson(person=row.person, since=row.at) for row in rows]
+
+
+def _spending(connection: sa.Connection, since: date, until: date, workspace: str | None) -> Spending:
+    where = _IN_SPAN if workspace is None else sa.and_(_IN_SPAN, _entries.workspace_scope == f"workspace:{workspace}")
+    span = {"since": since.isoformat(), "until": until.isoformat()}
+
+    def summed(*by: Any, joined: bool = False) -> list[Any]:
+        chosen = sa.select(*by, *_SPENT).where(where).group_by(*by)
+        if joined:
+            # Outer: what was spent stays in the ledger, whatever becomes of its job.
+            chosen = chosen.select_from(tables.ledger.outerjoin(_jobs, _jobs.c.id == _entries.job_id))
+        return list(connection.execute(chosen, span))
+
+    days = summed(_entries.installation_day, _jobs.c.provider, _jobs.c.model, joined=True)
+    # A pass for each: grouping by two of them at once takes longer than two passes.
+    people = summed(_entries.user_scope)
+    channels = summed(_entries.channel_scope)
+    workspaces = summed(_entries.workspace_scope)
+    return Spending(
+        since=since,
+        until=until,
+        days=tuple(
+            DayLine(
+                day=date.fromisoformat(row.installation_day),
+                provider=row.provider or "",
+                model=row.model or "",
+                spent=_spent(row),
+            )
+            for row in sorted(days, key=lambda row: (row.installation_day, row.provider or "", row.model or ""))
+        ),
+        people=_lines((row.user_scope, row) for row in people),
+        channels=_lines((row.channel_scope, row) for row in channels if row.channel_scope is not None),
+        workspaces=_lines((row.workspace_scope, row) for row in workspaces),
+    )
+
+
+def _lines(rows: Iterable[tuple[str, Any]]) -> tuple[Line, ...]:
+    """What spent most first."""
+    lines = (Line(name=scope.partition(":")[2], spent=_spent(row)) for scope, row in rows)
+    return tuple(sorted(lines, key=lambda line: (-line.spent.counted, -line.spent.clips, line.name)))
+
+
+def _spent(row: Any) -> Spent:
+    return Spent(
+        settled=Money(row.settled),
+        held=Money(row.held),
+        clips=row.clips,
+        open=row.open,
+        not_charged=row.not_charged,
+    )
+
+
+def _undelivered(connection: sa.Connection, workspace: str | None, limit: int) -> Undelivered:
+    where = sa.and_(_jobs.c.state == State.UNDELIVERED.value, _jobs.c.erased_at.is_(None))
+    if workspace is not None:
+        platform, _, name = workspace.partition(":")
+        where = sa.and_(where, _jobs.c.platform == platform, _jobs.c.workspace == name)
+    count = connection.execute(sa.select(sa.func.count()).select_from(_jobs).where(where)).scalar_one()
+    newest = connection.execute(sa.select(*WHOLE_JOB).where(where).order_by(_jobs.c.seq.desc()).limit(limit))
+    return Undelivered(count=int(count), newest=tuple(job_from_row(row) for row in newest.mappings().all()))

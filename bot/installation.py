@@ -7,8 +7,9 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -25,11 +26,13 @@ from bot.ports import Engine, HasProcesses
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores
+from bot.telemetry.scrape import Scrape
 from bot.tracker.desk import Desk
 from bot.tracker.tracker import Tracker
 from storage import schema
 from storage.backup_rota import BackupRota
 from storage.database import Database
+from storage.figures import FigureBook
 from storage.ledger import unequal_sums
 from storage.origin import Origin
 
@@ -69,6 +72,24 @@ class App:
     board: CardBoard
     switchboard: Switchboard
     http: HttpClient
+    figures: FigureBook = field(init=False)
+    """How everything stands."""
+    scrape: Scrape = field(init=False)
+
+    def __post_init__(self) -> None:
+        defaults = self.stores.limits.defaults()
+        figures = FigureBook(self.database, defaults, self.desk.clock, ZoneInfo(self.settings.timezone))
+        desk = self.desk
+        scrape = Scrape(
+            desk.metrics,
+            figures,
+            desk.connections,
+            desk.clock,
+            data_dir=self.data_dir,
+            providers=tuple(desk.providers),
+        )
+        object.__setattr__(self, "figures", figures)
+        object.__setattr__(self, "scrape", scrape)
 
     @property
     def stores(self) -> Stores:
@@ -161,6 +182,10 @@ class App:
             if health.open_until is not None:
                 checks[f"provider.{name}"] = f"not answering; trying again at {health.open_until:%H:%M} UTC"
         return checks
+
+    async def exposition(self) -> tuple[bytes, str]:
+        """The metrics of this process in Prometheus' text form, and its content type."""
+        return await self.scrape.exposition()
 
     async def answer_at(self, url: str) -> tuple[int, str] | None:
         """Status and content type that our own public address answers a POST at `url` with; `None` without an answer."""

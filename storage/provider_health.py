@@ -40,7 +40,7 @@ class ProviderHealth:
             return
         async with self._database.write("provider health") as connection:
             row = await _row(connection, provider)
-            after = change(_health(provider, row, paused=False))
+            after = change(health_from_row(provider, row, paused=False))
             await _save(
                 connection,
                 provider,
@@ -80,7 +80,7 @@ def health_in(connection: sa.Connection, provider: str) -> Health:
     rows = {row["provider"]: row for row in found.mappings()}
     everything = rows.get(ALL)
     paused = everything is not None and everything["paused_at"] is not None
-    return _health(provider, rows.get(provider), paused=paused)
+    return health_from_row(provider, rows.get(provider), paused=paused)
 
 
 async def _row(connection: AsyncConnection, provider: str) -> sa.RowMapping | None:
@@ -88,7 +88,8 @@ async def _row(connection: AsyncConnection, provider: str) -> sa.RowMapping | No
     return found.mappings().first()
 
 
-def _health(provider: str, row: sa.RowMapping | None, *, paused: bool) -> Health:
+def health_from_row(provider: str, row: sa.RowMapping | None, *, paused: bool) -> Health:
+    """A row of the table; `paused`: all of them are."""
     if row is None:
         return Health(provider=provider, paused=paused)
     return Health(

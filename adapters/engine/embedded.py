@@ -14,6 +14,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.errors import KeyRefused
 from bot.ids import JobId
 from bot.ports import Clock
 from bot.stores import Stores
@@ -264,11 +265,13 @@ class EmbeddedEngine:
         answered = True
         try:
             asking = desk.providers[name].balance()
-            await desk.outside.call("provider.balance", asking, timeout_s=desk.times.call_timeout_s)
-        except Exception:
+            await desk.outside.call("provider.balance", asking, timeout_s=desk.times.call_timeout_s, at=name)
+        except Exception as error:
             # Whatever it was, the provider did not answer properly, and that is all we ask here.
             log.warning("provider.still_silent", provider=name, exc_info=True)
             answered = False
+            if isinstance(error, KeyRefused):
+                desk.troubles.note(name, "account", str(error))
         now = self._clock.now()
 
         def change(health: Health) -> Health:

@@ -15,12 +15,15 @@ from bot.languages.said import say
 from bot.money.amount import Money
 from bot.ports import Clock, Courier, Fetcher, MediaStore, MediaWorkshop, Model, Provider
 from bot.stores import Stores
+from bot.telemetry.connections import Connections
+from bot.telemetry.metrics import Metrics
 from bot.tracker.outside import Outside
 from bot.tracker.polls import Moment, PollLog
 from bot.tracker.quotes import QuoteBook
 from bot.tracker.render_times import Measured, RenderKey
 from bot.tracker.retry import backoff
 from bot.tracker.schedule import Times
+from bot.tracker.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,15 @@ class Desk:
     quotes: QuoteBook = field(default_factory=QuoteBook)
     polls: PollLog = field(default_factory=PollLog)
     """What this process remembers of the renders it asks about."""
+    troubles: Troubles = field(default_factory=Troubles)
+    """What providers said of their accounts."""
+    connections: Connections = field(default_factory=Connections)
+    """The chats this process answers."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        return self.outside.metrics
 
     def moment(self) -> Moment:
         """Now, on both clocks."""

@@ -54,7 +54,7 @@ class QuoteBook:
     async def _ask(self, job: Job, provider: Quotes, clock: Clock, outside: Outside) -> _Answer:
         try:
             asking = provider.quote(job.model, job.settings)
-            quoted = await outside.call("provider.quote", asking, timeout_s=QUOTE_TIMEOUT_S)
+            quoted = await outside.call("provider.quote", asking, timeout_s=QUOTE_TIMEOUT_S, at=job.provider)
         except ProviderUnavailable:
             return _Answer(clock.monotonic(), failed=True)
         return _Answer(clock.monotonic(), quoted)

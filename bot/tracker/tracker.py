@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import structlog
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from bot.errors import AssetStale, DiskFull, Expired, Fenced, LimitReached
 from bot.ids import JobId
@@ -15,6 +16,7 @@ from bot.jobs.moves import AttemptFact, Move
 from bot.jobs.states import State
 from bot.keeping.files import freshened
 from bot.ports import Found, KeepsResults
+from bot.tracker.counting import Tally
 from bot.tracker.desk import Desk, Next, Wait
 from bot.tracker.steps import delivering, ended, fetching, queued, quoted, received, rendering, submitting, unconfirmed
 from bot.tracker.steps.submit import submit
@@ -63,6 +65,7 @@ class Tracker:
         self.moves = 0
         """Transitions made so far; a run that made none changed nothing for the jobs in line."""
         self._changed = changed
+        self._tally = Tally(desk.metrics)
         self._polled: dict[JobId, Job] = {}
         """Renders as they stood at their last poll; whoever else moves one makes our next transition fail, not harm."""
 
@@ -73,6 +76,14 @@ class Tracker:
         that only its time has come, and a render is polled without asking the database what is known already. A job
         somebody else moved is loaded afresh, with its facts, and gone on with from there.
         """
+        # Whoever logs meanwhile, also a library or a thread, says for which job.
+        bind_contextvars(job_id=job_id)
+        try:
+            return await self._run(job_id, turn=turn, woken=woken)
+        finally:
+            unbind_contextvars("job_id", "provider", "platform")
+
+    async def _run(self, job_id: JobId, *, turn: bool, woken: bool) -> Wait:
         known = self._polled.pop(job_id, None)
         moved: Job | None = None if woken else known
         for _ in range(MOST_STEPS):
@@ -82,6 +93,7 @@ class Tracker:
             if job is None:
                 return Wait()
             moved = None
+            bind_contextvars(provider=job.provider, platform=job.requester.platform)
             if job.epoch < self.epoch:
                 await self.desk.stores.jobs.claim(job, self.epoch)
                 continue
@@ -137,18 +149,23 @@ class Tracker:
         if move.assets:
             move = replace(move, assets=await freshened(self.desk.media, move.assets))
         try:
-            return await store.move(move)
+            moved = await store.move(move)
         except LimitReached as error:
             if move.job.state is State.QUOTED:
                 wishes = await self.desk.stores.wishes.waiting(move.job.id)
-                return await store.move(quoted.when_full(move.job, error, wishes))
-            return await store.move(received.when_full(move.job, error))
+                move = quoted.when_full(move.job, error, wishes)
+            else:
+                move = received.when_full(move.job, error)
+            moved = await store.move(move)
         except Expired as error:
             # Only intake refers to files that were kept before; a sweeper was faster.
-            return await store.move(received.fail(move.job, error.code, str(error)))
+            move = received.fail(move.job, error.code, str(error))
+            moved = await store.move(move)
         except DiskFull as error:
             log.error("disk.full", job_id=move.job.id, why=str(error))
             raise
+        self._tally.add(move, moved)
+        return moved
 
     async def _tidy_up(self, job: Job) -> None:
         """Ours, or never to be: the provider may forget what it kept on this machine. A courtesy; never a condition."""
@@ -175,7 +192,9 @@ class Tracker:
                 continue
             try:
                 finding = provider.find(submission)
-                found = await self.desk.outside.call("provider.find", finding, timeout_s=self.desk.times.call_timeout_s)
+                found = await self.desk.outside.call(
+                    "provider.find", finding, timeout_s=self.desk.times.call_timeout_s, at=submission.provider
+                )
             except Exception:
                 # A look-up that fails is no reason to stop looking for the others.
                 log.warning("reconcile.failed", job_id=submission.job_id, exc_info=True)

@@ -57,7 +57,9 @@ async def _follow_up(job: Job, desk: Desk) -> Next:
             continue
         try:
             checking = provider.check(submission.provider_job_id)
-            result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
+            result = await desk.outside.call(
+                "provider.check", checking, timeout_s=desk.times.call_timeout_s, at=submission.provider
+            )
         except ProviderUnavailable as error:
             return await _later(job, submission, desk, asked_s=error.retry_after_s)
         return await _decide(job, submission, result, desk)

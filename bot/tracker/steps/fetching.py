@@ -126,7 +126,9 @@ async def _try_again(job: Job, error: Exception, desk: Desk) -> Move:
     if (job.tries + 1) % REREAD_EVERY == 0 and (provider := desk.providers.get(job.provider)):
         try:
             checking = provider.check(job.provider_job_id or "")
-            result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
+            result = await desk.outside.call(
+                "provider.check", checking, timeout_s=desk.times.call_timeout_s, at=job.provider
+            )
         except ProviderUnavailable:
             pass
         else:

@@ -100,7 +100,9 @@ async def _ask(look: _Look, provider: Provider) -> Next:
     job, desk = look.job, look.desk
     try:
         checking = provider.check(job.provider_job_id or "")
-        result = await desk.outside.call("provider.check", checking, timeout_s=desk.times.call_timeout_s)
+        result = await desk.outside.call(
+            "provider.check", checking, timeout_s=desk.times.call_timeout_s, at=job.provider
+        )
     except ProviderUnavailable as error:
         if isinstance(error, KeyRefused):
             await _stop_new_jobs(job, error, desk)
@@ -117,6 +119,7 @@ async def _ask(look: _Look, provider: Provider) -> Next:
 
 async def _stop_new_jobs(job: Job, error: KeyRefused, desk: Desk) -> None:
     """The key was revoked while paid renders run: they are asked for later, and no new ones are begun. Written once."""
+    desk.troubles.note(job.provider, "account", str(error))
     if (await desk.stores.health.load(job.provider)).open_until is not None:
         return
     now = desk.clock.now()
@@ -181,7 +184,9 @@ async def _ask_to_cancel(job: Job, wishes: Sequence[Wish], provider: Provider, d
     """Pass the wish on once. The render may still finish: then the clip is kept and the person told what it cost."""
     try:
         asking = provider.cancel(job.provider_job_id or "")
-        honoured = await desk.outside.call("provider.cancel", asking, timeout_s=desk.times.call_timeout_s)
+        honoured = await desk.outside.call(
+            "provider.cancel", asking, timeout_s=desk.times.call_timeout_s, at=job.provider
+        )
     except ProviderUnavailable as error:
         return desk.retry(job, say("Asking the provider to stop."), asked_s=error.retry_after_s)
     note = say("The provider was asked to stop.")
@@ -199,6 +204,7 @@ async def _measure(look: _Look) -> None:
     if seconds is None or not await _began_when_accepted(job, desk):
         return
     settings = job.settings
+    desk.metrics.render_seconds.labels(job.provider, job.model).observe(seconds)
     try:
         await desk.stores.render_times.add(job.provider, job.model, settings.duration_s, settings.resolution, seconds)
     except Exception:

@@ -37,6 +37,8 @@ OPERATORS_OWN = frozenset({"account", "balance"})
 class NotItsTurn(Exception):
     """No room, or another goes first. Nothing was written and nothing was sent."""
 
+    code = "not_its_turn"
+
 
 @dataclass(slots=True)
 class _Attempt:
@@ -92,6 +94,7 @@ async def submit(job: Job, desk: Desk) -> Next:
             return desk.retry(job, say("{provider} cannot be reached; trying again.", provider=job.provider))
         return await _judge(attempt, error, desk)
     await desk.stores.health.change(job.provider, lambda health: health.after_success())
+    desk.troubles.over(job.provider)
     return _accepted(attempt.job, answer)
 
 
@@ -117,7 +120,9 @@ async def _host_one(asset_id: str, what: str, provider: Provider, desk: Desk) ->
         raise NotFound(not_kept(what))
     for _ in range(2):
         hosting = provider.host(asset)
-        hosted = await desk.outside.call("provider.host", hosting, timeout_s=desk.times.transfer_timeout_s)
+        hosted = await desk.outside.call(
+            "provider.host", hosting, timeout_s=desk.times.transfer_timeout_s, at=provider.name
+        )
         if hosted.expires_at is None or hosted.expires_at - desk.clock.now() >= desk.times.input_lives:
             return hosted
     if what == "sound":
@@ -172,7 +177,7 @@ async def _send(attempt: _Attempt, provider: Provider, inputs: _Inputs, desk: De
         webhook_url=desk.webhook_url(job.provider, submission.token),
     )
     sending = provider.submit(request, about_to_send)
-    return await desk.outside.call("provider.submit", sending, timeout_s=desk.times.call_timeout_s)
+    return await desk.outside.call("provider.submit", sending, timeout_s=desk.times.call_timeout_s, at=job.provider)
 
 
 async def _granted(attempt: _Attempt, granting: Awaitable[Job | None]) -> bool:
@@ -217,9 +222,11 @@ async def _judge(attempt: _Attempt, error: Exception, desk: Desk) -> Move:
             return await _throttled(attempt, error, desk)
         case Refused(about=about):
             if about in PERSONS_OWN:
+                desk.troubles.over(job.provider)
                 await health.change(job.provider, lambda known: known.after_success())
             elif about in OPERATORS_OWN:
                 log.error("provider.account_refused", provider=job.provider, about=about, why=str(error))
+                desk.troubles.note(job.provider, "balance" if about == "balance" else "account", str(error))
                 await health.change(job.provider, lambda known: known.after_account_refusal(now, str(error)))
             else:
                 await health.change(job.provider, lambda known: known.after_failure(now, str(error)))
@@ -247,6 +254,7 @@ async def _throttled(attempt: _Attempt, error: Throttled, desk: Desk) -> Move:
             "{provider} is busy; in line again from {time} UTC.", provider=job.provider, time=f"{now + wait:%H:%M}"
         )
         return again(job, fact, wait, busy, desk)
+    desk.troubles.note(job.provider, "balance", str(error))
     if (other := another_provider(job, desk)) is not None:
         return _elsewhere(job, other, str(error), fact)
     if has_given_up(job.queued_at or job.state_since, now, desk.times.credit_within):

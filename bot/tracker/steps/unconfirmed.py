@@ -47,7 +47,9 @@ async def _look_up(job: Job, submission: Submission, desk: Desk) -> Next:
     if provider is not None:
         try:
             finding = provider.find(submission)
-            found = await desk.outside.call("provider.find", finding, timeout_s=desk.times.call_timeout_s)
+            found = await desk.outside.call(
+                "provider.find", finding, timeout_s=desk.times.call_timeout_s, at=job.provider
+            )
         except ProviderUnavailable as error:
             found = CannotTell(reason=str(error))
     if isinstance(found, Found):

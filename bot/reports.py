@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.errors import BadPrompt
 from bot.jobs.model import Job
+from bot.jobs.states import State
 from bot.money.amount import FREE, Money
 
 LONGEST_SPAN: Final = timedelta(days=366)
@@ -126,6 +127,25 @@ class BlockedPerson:
 
     person: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """An operator's (or a restore's) word that a provider starts nothing new."""
+
+    provider: str
+    """`*` stands for all of them."""
+    since: datetime
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """How many jobs of a provider stand in one state that is not the end."""
+
+    provider: str
+    state: State
+    count: int
 
 
 def total(all_spent: Iterable[Spent]) -> Spent:

@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.jobs.states import State
+from bot.jobs.states import UNFINISHED, State
 from bot.money.amount import Money
 from bot.money.ledger import EntryKind
-from bot.reports import BlockedPerson, DayLine, Line, Spending, Spent, Undelivered
+from bot.reports import BlockedPerson, DayLine, Line, Pause, Spending, Spent, Undelivered, Work
 from storage import tables
 from storage.database import Database
 from storage.rows import WHOLE_JOB, job_from_row
@@ -64,11 +64,22 @@ class Reports:
         """Clips that are kept and were not posted: how many, and the newest `limit`."""
         return await self._database.consult(_undelivered, workspace, limit)
 
-    async def unconfirmed(self) -> int:
-        """How many jobs wait for an operator's decision."""
-        chosen = sa.select(sa.func.count()).select_from(_jobs).where(_jobs.c.state == State.UNCONFIRMED.value)
+    async def under_way(self, *, workspace: str | None = None) -> list[Work]:
+        """How many unfinished jobs stand where, at each provider."""
+        by = (_jobs.c.provider, _jobs.c.state)
+        chosen = sa.select(*by, sa.func.count().label("jobs")).group_by(*by).order_by(*by)
+        chosen = chosen.where(_jobs.c.state.in_([state.value for state in UNFINISHED]), *_within(workspace))
         async with self._database.look() as connection:
-            return int((await connection.execute(chosen)).scalar_one())
+            rows = await connection.execute(chosen)
+            return [Work(provider=row.provider, state=State(row.state), count=row.jobs) for row in rows]
+
+    async def pauses(self) -> list[Pause]:
+        """Which providers are paused, since when, and by whom; `*` stands for all of them."""
+        health = tables.provider_health
+        chosen = sa.select(health).where(health.c.paused_at.is_not(None)).order_by(health.c.provider)
+        async with self._database.look() as connection:
+            rows = await connection.execute(chosen)
+            return [Pause(provider=row.provider, since=row.paused_at, by=row.paused_by) for row in rows]
 
     async def blocked_people(self) -> list[BlockedPerson]:
         """Whose requests are refused, the latest first."""
@@ -131,10 +142,15 @@ def _spent(row: Any) -> Spent:
 
 
 def _undelivered(connection: sa.Connection, workspace: str | None, limit: int) -> Undelivered:
-    where = sa.and_(_jobs.c.state == State.UNDELIVERED.value, _jobs.c.erased_at.is_(None))
-    if workspace is not None:
-        platform, _, name = workspace.partition(":")
-        where = sa.and_(where, _jobs.c.platform == platform, _jobs.c.workspace == name)
+    where = sa.and_(_jobs.c.state == State.UNDELIVERED.value, _jobs.c.erased_at.is_(None), *_within(workspace))
     count = connection.execute(sa.select(sa.func.count()).select_from(_jobs).where(where)).scalar_one()
     newest = connection.execute(sa.select(*WHOLE_JOB).where(where).order_by(_jobs.c.seq.desc()).limit(limit))
     return Undelivered(count=int(count), newest=tuple(job_from_row(row) for row in newest.mappings().all()))
+
+
+def _within(workspace: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    """Of one workspace (`slack:T1`), or of all."""
+    if workspace is None:
+        return ()
+    platform, _, name = workspace.partition(":")
+    return (_jobs.c.platform == platform, _jobs.c.workspace == name)

@@ -1,11 +1,11 @@
-"""What the admin pages count: spending, clips that were not posted, who is blocked."""
+"""What the admin pages count: spending, jobs under way, clips that were not posted, who is blocked."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Protocol
 
-from bot.reports import BlockedPerson, Spending, Undelivered
+from bot.reports import BlockedPerson, Pause, Spending, Undelivered, Work
 
 
 class ReportStore(Protocol):
@@ -19,8 +19,12 @@ class ReportStore(Protocol):
         """Clips that are kept and were not posted, newest first."""
         ...
 
-    async def unconfirmed(self) -> int:
-        """How many jobs wait for an operator's decision."""
+    async def under_way(self, *, workspace: str | None = None) -> list[Work]:
+        """How many unfinished jobs stand where, at each provider; those that wait for a decision among them."""
+        ...
+
+    async def pauses(self) -> list[Pause]:
+        """Which providers are paused, since when, and by whom."""
         ...
 
     async def blocked_people(self) -> list[BlockedPerson]:

@@ -41,6 +41,7 @@ from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
 from bot.languages.said import say
 from bot.money.limits import DefaultLimits
+from bot.operating import Operating
 from bot.ports import Clock, Courier, Fetcher, HasHome, MediaWorkshop, Provider
 from bot.service import Service
 from bot.settings import Settings
@@ -56,6 +57,7 @@ from storage.api_tokens import ApiTokens
 from storage.assets import Assets
 from storage.audit import Audit
 from storage.backup_rota import BackupRota, Plan
+from storage.changes import Changes
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.entrances import Entrances
@@ -72,6 +74,7 @@ from storage.notes import Notes
 from storage.origin import Origin, refuse_half_restored
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
+from storage.reports import Reports
 from storage.retention import Retention
 from storage.secret_key import load_keys
 from storage.submissions import Submissions
@@ -140,6 +143,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
     workspaces = Workspaces(database, clock, _allowed_from_the_start(settings))
     stores = Stores(
         jobs=jobs,
+        changes=Changes(database),
         submissions=Submissions(database, clock),
         evidence=EvidenceBook(database, clock),
         wishes=Wishes(database, clock),
@@ -157,6 +161,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         tokens=ApiTokens(database, clock),
         members=Members(database, clock),
         audit=Audit(database, clock),
+        reports=Reports(database),
     )
     media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
 
@@ -227,12 +232,21 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         Periods.of_days(inputs=days.inputs_days, clips=days.clips_days, prompts=days.prompts_days),
         gallery["cli"].drop_names,
     )
+    actions = Actions(stores, switchboard, clock, desk.times)
+    origin = Origin(
+        database=database,
+        jobs=jobs,
+        clock=clock,
+        folder=folder,
+        engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
+    )
     service = Service(
         front_desk=front_desk,
         forgetting=forgetting,
         sweeper=sweeper,
         lineage=Lineage(stores, front_desk),
-        actions=Actions(stores, switchboard, clock, desk.times),
+        actions=actions,
+        operating=Operating(stores, actions, forgetting, tuple(providers), origin.held),
         engine=switchboard,
         stores=stores,
         media=media,
@@ -247,13 +261,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         settings=settings,
         data_dir=folder,
         database=database,
-        origin=Origin(
-            database=database,
-            jobs=jobs,
-            clock=clock,
-            folder=folder,
-            engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
-        ),
+        origin=origin,
         backups=BackupRota(
             plan=_backup_plan(settings, folder), data_dir=folder, database=database, media=media, clock=clock
         ),

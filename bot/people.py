@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.errors import BadPrompt
+from bot.jobs.as_json import moment
 from bot.jobs.model import ON_THE_PAGE, Requester
 
 OPERATORS_NAME = "admin"
@@ -124,3 +125,18 @@ class Act:
     """Like `limit.set` or `workspace.allowed`."""
     subject: str
     details: dict[str, Any]
+
+
+def token_as_json(token: ApiToken) -> dict[str, Any]:
+    """A token without its secret."""
+    return {
+        "id": token.id,
+        "user": token.person,
+        "scopes": [scope.value for scope in token.scopes],
+        "label": token.label,
+        "created_by": token.created_by,
+        "created_at": moment(token.created_at),
+        "expires_at": moment(token.expires_at),
+        "last_used_at": moment(token.last_used_at),
+        "revoked_at": moment(token.revoked_at),
+    }

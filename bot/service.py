@@ -27,6 +27,7 @@ from bot.keeping.sweeper import Sweeper
 from bot.keys import KeyRing
 from bot.languages.said import say
 from bot.money.ledger import user_scope
+from bot.operating import Operating
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
 from bot.stores import Stores
 from bot.tracker.desk import Desk
@@ -53,6 +54,7 @@ class Service:
     front_desk: FrontDesk
     actions: Actions
     lineage: Lineage
+    operating: Operating
     forgetting: Forgetting
     sweeper: Sweeper
     engine: Engine

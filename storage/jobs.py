@@ -220,6 +220,13 @@ class Jobs:
             )
             return [event_from_row(row) for row in rows.mappings()]
 
+    async def children(self, job_id: JobId, *, limit: int = 50) -> list[Job]:
+        """Jobs that descend from this one at once, oldest first; erased ones are not among them."""
+        chosen = sa.select(_jobs).where(_jobs.c.parent_id == job_id, _jobs.c.erased_at.is_(None))
+        async with self._database.look() as connection:
+            rows = await connection.execute(chosen.order_by(_jobs.c.seq).limit(limit))
+            return [job_from_row(row) for row in rows.mappings()]
+
     async def in_state(self, *states: State) -> list[Job]:
         """Jobs in any of these states, oldest first."""
         async with self._database.look() as connection:

@@ -208,9 +208,11 @@ def openapi() -> dict[str, Any]:
     """The API's own description, made without a running Reelbot."""
     from unittest.mock import MagicMock
 
-    from adapters.chat.web.app import create_web
+    from adapters.chat.web.app import WebParts, create_web
+    from adapters.chat.web.sign_in import SignInRule
 
-    return create_web(MagicMock(), MagicMock(), MagicMock(), upload_limit_bytes=1).openapi()
+    parts = WebParts(rule=SignInRule(token=None), readiness=MagicMock(), upload_limit_bytes=1)
+    return create_web(MagicMock(), parts).openapi()
 
 
 def route_table() -> str:

@@ -72,6 +72,14 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
         "Bring the bot into a chat.",
         {"discord": ("bot.cli.invite:discord", "Print the address that adds the bot to a Discord server.")},
     ),
+    "tokens": (
+        "Make and revoke personal tokens of the API.",
+        {
+            "list": ("bot.cli.tokens:tokens_list", "Every personal token, without its secret."),
+            "add": ("bot.cli.tokens:tokens_add", "Make one; its secret is printed this once."),
+            "revoke": ("bot.cli.tokens:tokens_revoke", "End one."),
+        },
+    ),
     "manifest": (
         "Describe the app to a chat.",
         {"slack": ("bot.cli.manifest:slack", "Print the manifest of a Slack app, ready to be pasted.")},

@@ -16,6 +16,7 @@ from bot.cli.output import say, show
 if TYPE_CHECKING:
     from adapters.chat.discord.courier import DiscordCourier
     from adapters.chat.slack.courier import SlackCourier
+    from adapters.chat.web.admin.around import Around
     from adapters.chat.web.server import Door
     from bot.app import App
     from bot.jobs.model import Job
@@ -27,7 +28,14 @@ DEMO_ROLES = frozenset({"web", "worker"})
 SAMPLE_PROMPT = "zoom in on the lake"
 
 
-async def run(*, roles: str | None = None, host: str | None = None, port: int | None = None, json: Flag = False) -> int:
+async def run(
+    *,
+    roles: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    open: Flag = False,  # noqa: A002  # the word people type
+    json: Flag = False,
+) -> int:
     """Run Reelbot until interrupted. Goes on with every unfinished job; drains for at most 30 seconds.
 
     Parameters
@@ -38,6 +46,8 @@ async def run(*, roles: str | None = None, host: str | None = None, port: int | 
         Where the web page listens (REELBOT_WEB__HOST).
     port
         Its port (REELBOT_WEB__PORT).
+    open
+        Open the page in a browser.
     json
         Print where it listens as JSON.
     """
@@ -45,7 +55,7 @@ async def run(*, roles: str | None = None, host: str | None = None, port: int | 
 
     chosen = _roles(roles) if roles is not None else None
     async with session(_overrides(host, port), quiet=False) as app:
-        await _serve(app, chosen or _configured(app), as_json=json)
+        await _serve(app, chosen or _configured(app), as_json=json, opens=open)
     return 0
 
 
@@ -55,6 +65,7 @@ async def demo(
     emulate: Literal["wavespeed", "eachlabs"] | None = None,
     host: str | None = None,
     port: int | None = None,
+    open: Flag = False,  # noqa: A002  # the word people type
     json: Flag = False,
 ) -> int:
     """Make a sample clip with the `local` provider, print where it is, then serve the studio until interrupted.
@@ -69,6 +80,8 @@ async def demo(
         Where the web page listens (REELBOT_WEB__HOST).
     port
         Its port (REELBOT_WEB__PORT).
+    open
+        Open the studio in a browser.
     json
         Print the job as JSON.
     """
@@ -76,7 +89,7 @@ async def demo(
         overrides = _overrides(host, port)
         if emulate is not None:
             overrides |= stack.enter_context(_account_at(emulate))
-        return await _demo(overrides, provider=emulate or "local", once=once, as_json=json)
+        return await _demo(overrides, provider=emulate or "local", once=once, as_json=json, opens=open)
 
 
 @contextlib.contextmanager
@@ -91,7 +104,7 @@ def _account_at(vendor: Literal["wavespeed", "eachlabs"]) -> Iterator[dict[str, 
         yield settings | {"data_dir": str(folder / vendor)}
 
 
-async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_json: bool) -> int:
+async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_json: bool, opens: bool) -> int:
     from bot.cli.animate import engine_here, follow, report
     from bot.cli.session import session
     from bot.jobs.states import State
@@ -103,7 +116,7 @@ async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_j
         code = await report(app, job, None, as_json=as_json)
         if once or job.state is not State.DELIVERED:
             return code
-        await _serve(app, DEMO_ROLES, as_json=False)
+        await _serve(app, DEMO_ROLES, as_json=False, opens=opens)
     return 0
 
 
@@ -172,7 +185,7 @@ async def _ask_for_sample(app: App, sample: Path, provider: str) -> Job:
     return job
 
 
-async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
+async def _serve(app: App, roles: frozenset[str], *, as_json: bool, opens: bool = False) -> None:
     """Run the chosen roles until SIGINT or SIGTERM, then drain."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -188,11 +201,14 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
                 from adapters.chat.web.server import serve
 
                 serving = serve(
-                    app.service, app.settings, app.data_dir, app.readiness, doors=doors, is_whole="web" in roles
-                )
+                    app.service, app.settings, app.data_dir, app.readiness, doors=doors, is_whole="web" in roles,
+                    exposition=app.exposition, around=around(app),
+                )  # fmt: skip
                 address = await stack.enter_async_context(serving)
                 where["url"] = address
                 say(f"Reelbot listens on {address} (Ctrl-C stops it).")
+                if opens:
+                    await _open_page(app.settings.web.public_url or address)
             if "discord" in roles:
                 from adapters.chat.discord.role import discord_role
 
@@ -200,6 +216,11 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
                 role = discord_role(app.service, app.settings, courier, app.readiness)
                 await stack.enter_async_context(role)
                 say("Discord is answered.")
+            if (port := app.settings.metrics.port) is not None:
+                from adapters.chat.web.metrics import metrics_listener
+
+                listener = metrics_listener(app.exposition, app.settings.metrics.host, port)
+                say(f"Metrics are at {await stack.enter_async_context(listener)}.")
             if as_json:
                 show(where, as_json=True)
             await stop.wait()
@@ -207,6 +228,30 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool) -> None:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def around(app: App) -> Around:
+    """What the admin pages show of this installation."""
+    from zoneinfo import ZoneInfo
+
+    from adapters.chat.web.admin.around import Around
+    from bot.doctor import chats
+    from bot.doctor.checks import examine_app, glance
+
+    return Around(
+        zone=ZoneInfo(app.settings.timezone),
+        glance=lambda: glance(app),
+        examination=lambda: examine_app(app),
+        examine_chats=lambda: chats.examine(app),
+    )
+
+
+async def _open_page(address: str) -> None:
+    """Show the page in the person's browser; where there is none, the address was printed."""
+    import webbrowser
+
+    if not await asyncio.to_thread(webbrowser.open, address):
+        say("No browser could be opened here; open the address yourself.")
 
 
 async def _slack_doors(app: App, roles: frozenset[str], stack: contextlib.AsyncExitStack) -> list[Door]:

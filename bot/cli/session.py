@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from bot.deciding import Decider
 from bot.jobs.actions import Presser
 from bot.jobs.model import Requester
+from bot.people import Role
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 ME = Requester(platform="cli", workspace="local", user="local")
 """The person at the command line: the operator's own."""
 OPERATOR = Presser(person=ME.person, is_operator=True)
+DECIDER = Decider(person=ME.person, role=Role.OPERATOR)
 
 
 @asynccontextmanager

@@ -36,25 +36,40 @@ async def _open(settings: Settings) -> AsyncIterator[Finding]:
 
     try:
         async with open_app(settings) as app:
-            yield Finding(id="data_dir", status="ok", what=f"{app.data_dir} can be written")
-            yield keeping.disk(app)
-            for finding in (await _database(app), _engine(app), await _ledger(app)):
+            async for finding in examine_app(app):
                 yield finding
-            async for finding in backups.examine(app):
-                yield finding
-            yield await keeping.sweep(app)
-            for name in app.desk.providers:
-                async for finding in providers.examine(app, name):
-                    yield finding
-            async for finding in providers.examine_webhooks(app):
-                yield finding
-            async for finding in chats.examine(app):
-                yield finding
-            yield await _unconfirmed(app)
     except ConfigurationError as error:
         fix = "Do what the line above says."
         why = "Reelbot does not start like this."
         yield Finding(id=error.code, status="fail", what=str(error), why=why, fix=fix)
+
+
+async def examine_app(app: App) -> AsyncIterator[Finding]:
+    """Every check of an installation that is open already."""
+    yield Finding(id="data_dir", status="ok", what=f"{app.data_dir} can be written")
+    yield keeping.disk(app)
+    for finding in (await _database(app), _engine(app), await _ledger(app)):
+        yield finding
+    async for finding in backups.examine(app):
+        yield finding
+    yield await keeping.sweep(app)
+    for name in app.desk.providers:
+        async for finding in providers.examine(app, name):
+            yield finding
+    async for finding in providers.examine_webhooks(app):
+        yield finding
+    async for finding in chats.examine(app):
+        yield finding
+    yield await _unconfirmed(app)
+
+
+async def glance(app: App) -> AsyncIterator[Finding]:
+    """The checks that cost next to nothing, for a page that is opened often."""
+    yield keeping.disk(app)
+    yield _engine(app)
+    async for finding in backups.examine(app):
+        yield finding
+    yield await keeping.sweep(app)
 
 
 async def _database(app: App) -> Finding:

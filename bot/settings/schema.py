@@ -85,6 +85,8 @@ class DiscordSettings(Section):
     token: SecretStr | None = Field(None, description="Bot token. Without it the Discord role is off.")
     api_url: WebAddress = Field("https://discord.com/api/v10", description="Where the API is.")
     guild_ids: Names = Field((), description="Servers that may spend, and have new commands at once, from the start.")
+    client_id: str | None = Field(None, description="Of the application, for signing in to the web page with Discord.")
+    client_secret: SecretStr | None = Field(None, description="Belongs to the client id.")
     shards: ShardRange | None = Field(
         None, description="Shards of this process and their number, like `0-3/16`; unset it is all Discord recommends."
     )
@@ -96,7 +98,7 @@ class SlackSettings(Section):
     bot_token: SecretStr | None = Field(None, description="Bot token, `xoxb-…`. Its workspace may spend.")
     app_token: SecretStr | None = Field(None, description="App token, `xapp-…`, for Socket Mode.")
     signing_secret: SecretStr | None = Field(None, description="Proves requests over HTTP.")
-    client_id: str | None = Field(None, description="For installation into several workspaces.")
+    client_id: str | None = Field(None, description="For installation into several workspaces, and signing in with Slack.")
     client_secret: SecretStr | None = Field(None, description="Belongs to the client id.")
     api_url: WebAddress = Field("https://slack.com/api", description="Where the API is.")
 
@@ -123,6 +125,13 @@ class WebSettings(Section):
         None, min_length=16, description="Signs the operator in. Made at first start where it is needed and not set."
     )
     trusted_proxies: Names = Field((), description="Addresses or networks whose forwarding headers are believed.")
+    sign_in: Names = Field(
+        (), description="Chats whose people may sign in to the page: `slack`, `discord`. Needs the public URL."
+    )
+    sign_in_role: Literal["viewer", "member"] = Field(
+        "viewer", description="What people who sign in through a chat may do, until an operator gives them more."
+    )
+    session_hours: int = Field(168, ge=1, le=8760, description="Hours after which people sign in to the page again.")
     max_upload_mb: int = Field(50, ge=1, le=1000, description="Largest request body, in MB.")
 
 
@@ -180,6 +189,13 @@ class AlertSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """Numbers for Prometheus, for processes without the role web; that one has them at `/metrics`."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; whoever can connect may read them.")
+    port: int | None = Field(None, ge=0, le=65535, description="Port to listen on; unset there is none, 0 is a free one.")
+
+
 class LogSettings(Section):
     """What is logged, to standard error."""
 
@@ -234,6 +250,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     backup: BackupSettings = BackupSettings()
     alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

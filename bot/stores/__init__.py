@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.stores.history import HistoryPage, HistoryStore
-from bot.stores.jobs import AssetStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
+from bot.stores.jobs import AssetStore, ChangeStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
 from bot.stores.money import Entrance, EntranceStore, LedgerStore, LimitStore
 from bot.stores.outside import HealthStore, InstallationStore, NoteStore, RenderTimeStore, WorkspaceStore
 from bot.stores.people import AuditStore, MemberStore, TokenStore
+from bot.stores.reports import ReportStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Stores:
     """Everything that is remembered, in one hand."""
 
     jobs: JobStore
+    changes: ChangeStore
     submissions: SubmissionStore
     evidence: EvidenceStore
     wishes: WishStore
@@ -36,11 +38,13 @@ class Stores:
     tokens: TokenStore
     members: MemberStore
     audit: AuditStore
+    reports: ReportStore
 
 
 __all__ = [
     "AssetStore",
     "AuditStore",
+    "ChangeStore",
     "DeliveryStore",
     "Entrance",
     "EntranceStore",
@@ -55,6 +59,7 @@ __all__ = [
     "MemberStore",
     "NoteStore",
     "RenderTimeStore",
+    "ReportStore",
     "Stores",
     "SubmissionStore",
     "TokenStore",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -69,8 +70,29 @@ class JobStore(Protocol):
         """What happened to a job."""
         ...
 
+    async def children(self, job_id: JobId, *, limit: int = 50) -> list[Job]:
+        """What was made from a job, oldest first."""
+        ...
+
     async def in_state(self, *states: State) -> list[Job]:
         """Jobs in these states, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How far somebody has looked; opaque to them."""
+
+    event: int
+    stands: Mapping[JobId, object]
+    """What changes of a job under way without an event."""
+
+
+class ChangeStore(Protocol):
+    """Which jobs changed. See `storage.changes.Changes`."""
+
+    async def since(self, seen: Seen | None) -> tuple[Seen, list[Job]]:
+        """How things stand, and what changed since."""
         ...
 
 

@@ -72,6 +72,9 @@ class AuditStore(Protocol):
         """Write down one act."""
         ...
 
-    async def page(self, *, before: int | None = None, limit: int = 50) -> list[Act]:
-        """Acts, newest first, older than the one numbered `before`."""
+    async def page(
+        self, *, before: int | None = None, limit: int = 50, by: str | None = None, action: str | None = None,
+        subject: str | None = None,
+    ) -> list[Act]:  # fmt: skip
+        """Acts, newest first, older than the one numbered `before`; of one person, action or subject where given."""
         ...

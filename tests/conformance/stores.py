@@ -22,7 +22,10 @@ from bot.money.limits import DefaultLimits
 from bot.ports import Capacity
 from bot.stores import Stores
 from storage import ledger, schema
+from storage.api_tokens import ApiTokens
 from storage.assets import Assets
+from storage.audit import Audit
+from storage.changes import Changes
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.entrances import Entrances
@@ -31,9 +34,11 @@ from storage.history import History
 from storage.installations import Installations
 from storage.jobs import Jobs
 from storage.limits import Limits
+from storage.members import Members
 from storage.notes import Notes
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
+from storage.reports import Reports
 from storage.submissions import Submissions
 from storage.wishes import Wishes
 from storage.workspaces import Workspaces
@@ -166,6 +171,11 @@ async def open_stores(
         workspaces=places,
         notes=Notes(database, clock),
         installations=Installations(database, KeyRing([SECRET_KEY])),
+        changes=Changes(database),
+        tokens=ApiTokens(database, clock),
+        members=Members(database, clock),
+        audit=Audit(database, clock),
+        reports=Reports(database),
     )
     try:
         yield StoreBench(stores=stores, clock=clock, unequal_sums=unequal_sums)

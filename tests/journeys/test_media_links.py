@@ -295,7 +295,7 @@ def test_with_a_public_url_only_providers_and_health_need_no_sign_in(tmp_path: P
     ):
         open_to_all = {path: client.get(path) for path in ("/livez", "/readyz", "/media/x", "/slack/install")}
         call = client.post("/webhooks/local/x", content=b"{}")
-        closed = ("/", "/studio.js", "/studio.css", "/api/v1/jobs", "/api/v1/quota", "/api/v1/limits")
+        closed = ("/", "/metrics", "/no-such-page", "/api/v1/jobs", "/api/v1/quota", "/api/v1/limits")
         closed += ("/api/v1/models", "/api/v1/openapi.json", "/api/v1/jobs/x", "/api/v1/jobs/x/video")
         refused = {path: client.get(path).status_code for path in closed}
         forms = [client.post("/api/v1/jobs"), client.post("/api/v1/jobs/x/cancel"), client.put("/api/v1/limits/x")]
@@ -311,7 +311,7 @@ def test_with_a_public_url_only_providers_and_health_need_no_sign_in(tmp_path: P
 
 async def test_every_route_but_those_asks_for_a_sign_in(tmp_path: Path) -> None:
     """Also those that are added later: whoever opens another one to the world has to say so here."""
-    open_to_all = ("/livez", "/readyz", "/media/", "/webhooks/", "/slack/")
+    open_to_all = ("/livez", "/readyz", "/media/", "/webhooks/", "/slack/", "/static/", "/sign-in", "/sign-out")
     async with a_site(tmp_path) as site:
         described = (await site.client.get("/api/v1/openapi.json")).status_code
         app = _application(site)
@@ -332,13 +332,14 @@ async def test_every_route_but_those_asks_for_a_sign_in(tmp_path: Path) -> None:
 
 
 def _application(site: Site) -> Any:
-    from adapters.chat.web.app import create_web
-    from adapters.chat.web.auth import SignIn
+    from adapters.chat.web.app import WebParts, create_web
+    from adapters.chat.web.sign_in import SignInRule
 
     async def ready() -> dict[str, str]:
         return {}
 
-    return create_web(site.house.app.service, SignIn(token="a-token"), ready, upload_limit_bytes=1000)
+    parts = WebParts(rule=SignInRule(token="a-token"), readiness=ready, upload_limit_bytes=1000)
+    return create_web(site.house.app.service, parts)
 
 
 def _routes(router: Any) -> list[tuple[str, set[str]]]:

@@ -138,7 +138,7 @@ def test_health_says_whether_jobs_would_be_carried_out(client: httpx.Client) -> 
     """Details only for who needs no sign-in."""
     assert client.get("/livez").status_code == 200
     ready = client.get("/readyz")
-    assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "ok")
+    assert (ready.status_code, ready.json()["parts"]["database"]["status"]) == (200, "ok")
     assert client.get("/readyz", headers={"X-Forwarded-For": "198.51.100.7"}).content == b""
 
 
@@ -170,12 +170,20 @@ def test_the_page_allows_no_script_but_its_own(client: httpx.Client) -> None:
 
 
 def test_with_an_admin_token_only_the_token_passes(tmp_path: Path) -> None:
-    """As bearer, or as the password in a browser."""
+    """As bearer, or exchanged for a session on the page."""
     with server(tmp_path, env={"REELBOT_WEB__ADMIN_TOKEN": "correct-horse-battery-staple"}) as (url, _):
         right = {"Authorization": "Bearer correct-horse-battery-staple"}
 
         assert httpx.get(f"{url}{API}/jobs").status_code == 401
         assert httpx.get(f"{url}{API}/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert httpx.get(f"{url}{API}/jobs", headers=right).status_code == 200
-        assert httpx.get(f"{url}/", auth=("anybody", "correct-horse-battery-staple")).status_code == 200
+        asked = httpx.get(f"{url}/history?q=lake", headers={"Accept": "text/html"})
+        assert (asked.status_code, asked.headers["location"]) == (303, "/sign-in?next=%2Fhistory%3Fq%3Dlake")
+        with httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}) as browser:
+            signed_in = browser.post("/sign-in", data={"token": "correct-horse-battery-staple", "next": "/history"})
+            assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/history")
+            assert "HttpOnly" in signed_in.headers["set-cookie"]
+            assert browser.get(f"{API}/jobs").status_code == 200
+            browser.post("/sign-out")
+            assert browser.get(f"{API}/jobs").status_code == 401
         assert httpx.get(f"{url}/readyz").content == b""

@@ -75,29 +75,36 @@ async def discord_role(
 
 async def _stay(front: Front, first: asyncio.Event) -> None:
     """Connect, and again whenever a client has come to its end; a refused token ends it only before the first connection."""
-    tries = 0
-    while True:
-        client = new_client(front)
-        telling = asyncio.create_task(_tell(client, first))
-        try:
-            async with client:
-                token = front.settings.discord.token
-                assert token is not None
-                await client.start(token.get_secret_value())
-            log.warning("discord.closed")
-        except discord.LoginFailure as error:
-            if not first.is_set():
-                raise ConfigurationError(TOKEN) from error
-            await front.service.alerts.tell("discord.token", TOKEN)
-        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("discord.lost", why=str(error) or type(error).__name__)
-        except Exception:
-            # Whatever went wrong in the library: people are not left without an answer for it.
-            log.exception("discord.failed")
-        finally:
-            telling.cancel()
-        tries = 0 if client.connected.is_set() else tries + 1
-        await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+    client: ReelbotClient | None = None
+
+    def is_connected() -> bool:
+        shards = client.shards.values() if client is not None and client.is_ready() else ()
+        return bool(shards) and not any(shard.is_closed() for shard in shards)
+
+    with front.service.desk.connections.kept("discord", is_connected):
+        tries = 0
+        while True:
+            client = new_client(front)
+            telling = asyncio.create_task(_tell(client, first))
+            try:
+                async with client:
+                    token = front.settings.discord.token
+                    assert token is not None
+                    await client.start(token.get_secret_value())
+                log.warning("discord.closed")
+            except discord.LoginFailure as error:
+                if not first.is_set():
+                    raise ConfigurationError(TOKEN) from error
+                await front.service.alerts.tell("discord.token", TOKEN)
+            except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.warning("discord.lost", why=str(error) or type(error).__name__)
+            except Exception:
+                # Whatever went wrong in the library: people are not left without an answer for it.
+                log.exception("discord.failed")
+            finally:
+                telling.cancel()
+            tries = 0 if client.connected.is_set() else tries + 1
+            await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
 
 
 def new_client(front: Front) -> ReelbotClient:

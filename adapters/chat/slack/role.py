@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from adapters.chat.lifetime import finish
 from adapters.chat.slack.api import SlackError, TokenDead, Unclear
@@ -124,13 +125,19 @@ async def _socket(front: Front, bolt: AsyncApp, token: str) -> AsyncIterator[Non
         await asyncio.wait({connecting}, timeout=CONNECTS_WITHIN_S)
         if not connecting.done():
             log.warning("slack.not_connected", why="no connection yet; trying on")
-        yield
+        with front.service.desk.connections.kept("slack", lambda: _is_connected(client)):
+            yield
     finally:
         connecting.cancel()
         with suppress(asyncio.CancelledError):
             await connecting
         with suppress(SlackClientError, OSError):
             await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+def _is_connected(client: SocketModeClient) -> bool:
+    session = client.current_session
+    return not client.closed and not client.stale and session is not None and not session.closed
 
 
 async def _connect(handler: AsyncSocketModeHandler) -> None:

@@ -1,50 +1,65 @@
-"""The FastAPI application of the role `web`."""
+"""The FastAPI application of the role `web`: the API, the pages, and what providers and chats call."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 
-from adapters.chat.web import media, webhooks
-from adapters.chat.web.api import jobs, money
-from adapters.chat.web.auth import SignIn, is_local
+from adapters.chat.web import chat_sign_in_pages, media, sign_in_pages, webhooks
+from adapters.chat.web.admin.around import Around
+from adapters.chat.web.api import events, jobs, models, money, tokens
 from adapters.chat.web.body_limit import BodyLimit
-from adapters.chat.web.problems import install
+from adapters.chat.web.chat_sign_in import ChatSignIn
+from adapters.chat.web.counting import Counting
+from adapters.chat.web.description import describe
+from adapters.chat.web.feed import Feed
+from adapters.chat.web.gate import Gate
+from adapters.chat.web.headers import Compressed, SecurityHeaders
+from adapters.chat.web.hosts import is_local
+from adapters.chat.web.problems import Explain, install
+from adapters.chat.web.sessions import Sessions
+from adapters.chat.web.sign_in import SignIn, SignInRule
+from adapters.chat.web.studio import files
+from adapters.chat.web.studio import pages as studio
+from adapters.chat.web.studio.templates import Pages
 from adapters.media.hosting import SignedLinks
 from bot import __version__
-from bot.jobs.catalogue import offered
+from bot.errors import NotAllowed
+from bot.people import Role
 from bot.service import Service
 
-STUDIO = Path(__file__).parent / "studio"
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-"""`same-origin`: with `no-referrer` Chromium sends `Origin: null` with the page's own form posts."""
-
-Readiness = Callable[[], Awaitable[dict[str, str]]]
-"""Each check by name: `ok`, or what is wrong."""
+Readiness = Callable[[], Awaitable[Mapping[str, str]]]
+"""Each part by name: `ok`, or what is wrong."""
+Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
+"""The metrics as Prometheus reads them, and their content type."""
 
 
-def create_web(
-    service: Service,
-    sign_in: SignIn,
-    readiness: Readiness,
-    *,
-    upload_limit_bytes: int,
-    links: SignedLinks | None = None,
-    doors: Sequence[APIRouter] = (),
-    is_whole: bool = True,
-) -> FastAPI:
-    """The application, bound to one Reelbot. Without `links` (no public URL) no media are served to providers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What the web side needs besides the service."""
+
+    rule: SignInRule
+    readiness: Readiness
+    upload_limit_bytes: int
+    exposition: Exposition | None = None
+    around: Around | None = None
+    """What the admin pages show of the installation; without it there are none."""
+    session_lasts: timedelta = timedelta(days=7)
+    links: SignedLinks | None = None
+    """Without (no public URL) no media are served to providers."""
+    chats: Sequence[ChatSignIn] = ()
+    """Whose people may sign in."""
+    operators: Sequence[str] = ()
+    """People who are operators by the settings, however they sign in."""
+
+
+def create_web(service: Service, parts: WebParts, *, doors: Sequence[APIRouter] = (), is_whole: bool = True) -> FastAPI:
+    """The application, bound to one Reelbot.
 
     `doors` are what chats need to be reached by; with `is_whole` false there is nothing else (the role `web` is elsewhere).
     """
@@ -52,16 +67,29 @@ def create_web(
         title="Reelbot", version=__version__, openapi_url=None, docs_url=None, redoc_url=None,
         description="Turn a picture and a sentence into a short video.",
     )  # fmt: skip
-    install(app)
-    app.add_middleware(BodyLimit, limit_bytes=upload_limit_bytes)
+    is_https = (parts.rule.public_url or "").startswith("https://")
+    sessions = Sessions(service.keys, service.desk.clock, lasts=parts.session_lasts, is_https=is_https)
+    sign_in = SignIn(parts.rule, service, sessions)
+    pages = Pages(service.desk.clock) if is_whole else None
+    explain = Explain(pages)
+    install(app, explain)
+    # The last one added is asked first.
+    app.add_middleware(BodyLimit, limit_bytes=parts.upload_limit_bytes)
+    app.add_middleware(Gate, sign_in=sign_in, explain=explain)
+    app.add_middleware(Compressed)
+    app.add_middleware(SecurityHeaders, is_https=is_https)
+    app.add_middleware(Counting, metrics=service.desk.metrics)
+    _add_health(app, sign_in, parts.readiness)
+    # Called by chats, which cannot sign in: each proves itself in its own way.
+    for door in doors:
+        app.include_router(door)
+    app.state.feed = Feed(service.stores.changes, service.desk.metrics)
+    if pages is not None:
+        _add_the_rest(app, service, sign_in, pages, parts)
+    return app
 
-    @app.middleware("http")
-    async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
 
+def _add_health(app: FastAPI, sign_in: SignIn, readiness: Readiness) -> None:
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:
         """The process answers; says nothing about anything else."""
@@ -69,78 +97,65 @@ def create_web(
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz(request: Request) -> Response:
-        """Whether jobs would be carried out; the details only for who may sign in without a token.
+        """Whether jobs would be carried out; the parts only for operators, and where no sign-in is needed.
 
-        A provider that rests is shown and leaves us ready: its jobs wait, and its webhooks must still reach us.
+        What only warns leaves us ready: a provider that rests makes its jobs wait, and its webhooks must still reach us.
         """
-        checks = await readiness()
-        ours = [found for name, found in checks.items() if not name.startswith("provider.")]
-        status = 200 if all(found == "ok" for found in ours) else 503
-        if sign_in.token is None and is_local(request):
-            return JSONResponse({"status": "ok" if status == 200 else "unready", "checks": checks}, status)
-        return Response(status_code=status)
-
-    # Called by chats, which cannot sign in: each proves itself in its own way.
-    for door in doors:
-        app.include_router(door)
-    if is_whole:
-        _add_the_rest(app, service, sign_in, links)
-    return app
+        parts = {name: _part(name, found) for name, found in (await readiness()).items()}
+        status = 503 if any(part["status"] == "fail" for part in parts.values()) else 200
+        if not await _may_see(request, sign_in):
+            return Response(status_code=status)
+        return JSONResponse({"status": "ok" if status == 200 else "unready", "parts": parts}, status)
 
 
-def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, links: SignedLinks | None) -> None:
-    """The API, the studio, and what providers call."""
+def _part(name: str, found: str) -> dict[str, str]:
+    worst = "warn" if name.startswith("provider.") else "fail"
+    return {"status": "ok" if found == "ok" else worst, "what": found}
 
-    def require(request: Request) -> None:
-        sign_in.require(request)
 
-    signed_in = [Depends(require)]
-    for resource in (jobs, money):
-        app.include_router(resource.routes(service), dependencies=signed_in)
+async def _may_see(request: Request, sign_in: SignIn) -> bool:
+    if sign_in.rule.token is None and is_local(request):
+        return True
+    if "authorization" not in request.headers and sign_in.sessions.read(request) is None:
+        return False
+    try:
+        return (await sign_in.caller(request)).may(Role.OPERATOR)
+    except Exception:
+        # A probe is told what everybody is told, whatever is wrong with what it sent.
+        return False
+
+
+def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, pages: Pages, parts: WebParts) -> None:
+    """The API, the pages, and what providers call."""
+    feed: Feed = app.state.feed
+    for resource in (jobs, money, models, tokens):
+        app.include_router(resource.routes(service))
+    app.include_router(events.routes(service, feed))
     # Called by providers, which cannot sign in: each proves itself in its own way.
-    app.include_router(media.routes(service, links))
+    app.include_router(media.routes(service, parts.links))
     app.include_router(webhooks.routes(service))
+    app.include_router(files.routes(pages.files))
+    app.include_router(sign_in_pages.routes(sign_in, pages, parts.chats))
+    if parts.chats and parts.rule.public_url:
+        app.include_router(
+            chat_sign_in_pages.routes(
+                service, sign_in, pages, parts.chats, public_url=parts.rule.public_url, operators=parts.operators
+            )
+        )
 
-    @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=signed_in)
+    app.include_router(studio.routes(service, pages, feed))
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         """This API's own description."""
-        return app.openapi()
+        return describe(app)
 
-    @app.get("/api/v1/models", dependencies=signed_in, tags=["jobs"])
-    async def models() -> dict[str, Any]:
-        """What can be ordered here: every model with its lengths, resolutions and prices."""
-        return {"models": [_model(each) for one in service.desk.providers.values() for each in offered(one)]}
-
-    @app.get("/", include_in_schema=False, dependencies=signed_in)
-    async def page() -> FileResponse:
-        """The studio."""
-        return FileResponse(STUDIO / "index.html", media_type="text/html; charset=utf-8")
-
-    for name, kind in (("studio.css", "text/css"), ("studio.js", "text/javascript")):
-        app.add_api_route(f"/{name}", _file(STUDIO / name, kind), include_in_schema=False, dependencies=signed_in)
-
-
-def _file(path: Path, kind: str) -> Callable[[], Awaitable[FileResponse]]:
-    async def send() -> FileResponse:
-        return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
-
-    return send
-
-
-def _model(model: Any) -> dict[str, Any]:
-    prices = {
-        f"{resolution} {seconds} s": model.price.price(duration_s=seconds, resolution=resolution).to_usd()
-        for resolution in model.resolutions
-        for seconds in model.durations_s
-    }
-    return {
-        "provider": model.provider,
-        "model": model.slug,
-        "title": model.title,
-        "kind": model.kind,
-        "durations_s": model.durations_s,
-        "resolutions": model.resolutions,
-        "default_duration_s": model.default_duration_s,
-        "default_resolution": model.default_resolution,
-        "prices_usd": prices,
-    }
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        """Numbers for Prometheus, which signs in with a token of an operator."""
+        if not request.state.caller.may(Role.OPERATOR):
+            raise NotAllowed("Metrics are for operators; use the admin token, or a personal one with the scope admin.")
+        if parts.exposition is None:
+            return Response(status_code=204)
+        content, kind = await parts.exposition()
+        return Response(content, media_type=kind)

@@ -1,40 +1,62 @@
-"""Bodies over the limit get 413 before they are read: by their announced length, and by counting what really comes."""
+"""Bodies over the limit get 413 before they are read: by their announced length, and by counting what really comes.
+
+And bodies must come: whoever sends nothing for a while is let go with 408, so that slow senders cannot hold every place.
+"""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.chat.web.problems import problem
+
+QUIET_AT_MOST_S: Final = 30.0
+"""Longest between two pieces of a body."""
 
 
 class _TooLarge(Exception):
     """More bytes came than are taken."""
 
 
-class BodyLimit:
-    """ASGI middleware: at most `limit_bytes` per request."""
+class _TooSlow(Exception):
+    """Nothing came for too long."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+
+class BodyLimit:
+    """ASGI middleware: at most `limit_bytes` per request, each piece within `quiet_s` of the one before."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, quiet_s: float = QUIET_AT_MOST_S) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._quiet_s = quiet_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413."""
+        """Pass the request on, or answer 413 or 408."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = problem(413, "too_large", f"At most {self._limit // 1_000_000} MB are taken in one request.")
+        large = f"At most {self._limit // 1_000_000} MB are taken in one request."
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > self._limit:
-            await answer(scope, receive, send)
+            await problem(413, "too_large", large)(scope, receive, send)
             return
         came = 0
-        started = False
+        is_whole = started = False
 
         async def counted() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, is_whole
+            if is_whole:
+                # Only a hang-up is still to come, and that may take as long as the answer does.
+                return await receive()
+            try:
+                async with asyncio.timeout(self._quiet_s):
+                    message = await receive()
+            except TimeoutError:
+                raise _TooSlow from None
             came += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if came > self._limit:
                 raise _TooLarge
             return message
@@ -48,4 +70,10 @@ class BodyLimit:
             await self._app(scope, counted, watched)
         except _TooLarge:
             if not started:
-                await answer(scope, receive, send)
+                await problem(413, "too_large", large)(scope, receive, send)
+        except _TooSlow:
+            if not started:
+                slow = problem(
+                    408, "timeout", "The rest of the request did not arrive; send it again.", {"Connection": "close"}
+                )
+                await slow(scope, receive, send)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
+from bot.deciding import Decider
 from bot.errors import NotAllowed, NotFound
 from bot.jobs.actions import Presser
 from bot.jobs.model import Job, Requester
@@ -45,12 +46,14 @@ class Caller:
 
     @property
     def presser(self) -> Presser:
-        """The same, as actions ask for it."""
-        return Presser(
-            person=self.person,
-            is_operator=self.role is Role.OPERATOR,
-            is_team_lead=self.role.reaches(Role.TEAM_LEAD),
-        )
+        """The same, as actions on a job ask for it."""
+        return self.decider.presser
+
+    @property
+    def decider(self) -> Decider:
+        """The same, as decisions for an installation or a workspace ask for it."""
+        home = (self.requester.platform, self.requester.workspace)
+        return Decider(person=self.person, role=self.role, home=home)
 
     def may(self, role: Role) -> bool:
         """Whether they have this role, or a higher one."""

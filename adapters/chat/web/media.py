@@ -6,18 +6,14 @@ Whatever is wrong with one, the answer is the same 404: a stranger learns nothin
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from collections.abc import Mapping
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
 
-from adapters.chat.web.problems import problem
+from adapters.chat.web.files import send_file
 from adapters.media.hosting import SERVED, SignedAsset, SignedLinks
 from bot.errors import NotFound
-from bot.jobs.model import Asset, Evidence, EvidenceKind
+from bot.jobs.model import Evidence, EvidenceKind
 from bot.service import Service
 
 log = structlog.get_logger(__name__)
@@ -34,7 +30,6 @@ SUFFIXES = {
     "audio/mpeg": "mp3",
     "video/mp4": "mp4",
 }
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
 
 
 def routes(service: Service, links: SignedLinks | None) -> APIRouter:
@@ -50,7 +45,7 @@ def routes(service: Service, links: SignedLinks | None) -> APIRouter:
         if links is None or named is None or asset is None or asset.kind not in SERVED:
             raise NotFound(NOTHING_HERE)
         try:
-            answer = await _answer(service, asset, _headers(service, named), request)
+            answer = await send_file(service.media, asset.id, _headers(service, named), request)
         except (NotFound, FileNotFoundError):
             raise NotFound(NOTHING_HERE) from None
         if request.method == "GET" and signed not in noted and await _note(service, named, links.url(signed)):
@@ -66,51 +61,12 @@ def _headers(service: Service, named: SignedAsset) -> dict[str, str]:
     lives_s = max(0, int((named.expires_at - service.desk.clock.now()).total_seconds()))
     suffix = SUFFIXES.get(named.content_type, "bin")
     return {
-        "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={lives_s}",
         "Content-Disposition": f'inline; filename="{named.asset_id[:12]}.{suffix}"',
         "Content-Type": named.content_type,
         "ETag": f'"{named.asset_id}"',
-        "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex",
     }
-
-
-async def _answer(service: Service, asset: Asset, headers: dict[str, str], request: Request) -> Response:
-    """The file by its path where it lies here; `NotFound` or `FileNotFoundError` when it is gone."""
-    path = await service.media.local_path(asset.id)
-    if path is not None:
-        # Looked at now: a file that is deleted meanwhile is a 404, not a broken answer.
-        found = await asyncio.to_thread(os.stat, path)
-        return FileResponse(path, media_type=headers["Content-Type"], headers=headers, stat_result=found)
-    size = await service.media.size(asset.id)
-    span = _span(request.headers, headers["ETag"], size)
-    if span is not None and span[0] >= span[1]:
-        unmet = {"Content-Range": f"bytes */{size}"}
-        return problem(416, "bad_request", "There are no such bytes in this file.", unmet)
-    start, end = span or (0, size)
-    headers |= {"Content-Length": str(end - start)}
-    if span is not None:
-        headers |= {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
-    status = 200 if span is None else 206
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers)
-    return StreamingResponse(service.media.read(asset.id, start=start, end=end), status_code=status, headers=headers)
-
-
-def _span(asked: Mapping[str, str], etag: str, size: int) -> tuple[int, int] | None:
-    """The bytes asked for, end exclusive: empty when there are none such, `None` for all of them.
-
-    Several ranges at once, and what is no range of bytes, are answered with the whole (RFC 9110, 14.2 allows it).
-    """
-    wanted = _ONE_RANGE.fullmatch(asked.get("range", "").strip())
-    if wanted is None or wanted.groups() == ("", "") or asked.get("if-range", etag) != etag:
-        return None
-    first, last = wanted.groups()
-    if not first:
-        return max(0, size - int(last)), size
-    start, end = int(first), min(int(last) + 1, size) if last else size
-    return None if last and int(last) < start else (start, end)
 
 
 async def _note(service: Service, named: SignedAsset, url: str) -> bool:

@@ -1,19 +1,36 @@
-"""Every failure as `application/problem+json` (RFC 9457) with a stable `code`."""
+"""Every failure as `application/problem+json` (RFC 9457) with a stable `code`; for a browser that asked for a page, as one."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bot.errors import LimitReached, ReelbotError
 
+if TYPE_CHECKING:
+    from adapters.chat.web.studio.templates import Pages
+
 log = structlog.get_logger(__name__)
 
-CODES = {401: "unauthorized", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+CODES = {
+    401: "unauthorized", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large",
+    421: "wrong_host", 429: "too_many_attempts",
+}  # fmt: skip
 TITLES = {"unauthorized": "Sign in first", "too_large": "Too large", "internal": "Something went wrong here"}
+NOT_PAGES = ("/api/", "/media/", "/webhooks/", "/slack/", "/metrics", "/livez", "/readyz", "/static/")
+_INSTEAD = {
+    404: "It may have been deleted, or it is not yours.",
+    403: "An operator of this Reelbot can give you more.",
+    421: "Ask your operator for the address.",
+    500: "The log says what happened; nothing was charged by this.",
+}
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -23,29 +40,75 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     return JSONResponse(document, status_code=status, headers=headers, media_type="application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every failure of this application with a problem document."""
+class Explain:
+    """Turns every failure into an answer: with `pages` a browser is shown one where it asked for one."""
 
-    @app.exception_handler(ReelbotError)
-    async def ours(_request: Request, error: ReelbotError) -> JSONResponse:
+    def __init__(self, pages: Pages | None = None) -> None:
+        self._pages = pages
+
+    def __call__(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that ended so."""
+        match error:
+            case ReelbotError():
+                return self._ours(request, error)
+            case RequestValidationError():
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
+                return self._answer(request, 422, "bad_request", f"{where or 'The request'}: {first['msg']}.")
+            case HTTPException():
+                code = CODES.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
+                headers = dict(error.headers) if error.headers else None
+                return self._answer(request, error.status_code, code, str(error.detail), headers)
+            case ClientDisconnect():
+                # Nobody is there to read it; nothing was kept of a request that never arrived whole.
+                return problem(400, "bad_request", "The request broke off before it was whole; send it again.")
+            case _:
+                log.error("web.unexpected", path=request.url.path, exc_info=error)
+                return self._answer(request, 500, "internal", "Something went wrong here; the log says what.")
+
+    def _ours(self, request: Request, error: ReelbotError) -> Response:
         headers = {}
         if isinstance(error, LimitReached) and error.resets_at is not None:
             headers["X-Resets-At"] = error.resets_at.isoformat()
-        return problem(error.http_status, error.code, str(error), headers)
+        if error.http_status >= 500:
+            log.warning("web.trouble", path=request.url.path, code=error.code, why=str(error))
+        return self._answer(request, error.http_status, error.code, str(error), headers)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
-        return problem(422, "bad_request", f"{where or 'The request'}: {first['msg']}.")
+    def _answer(
+        self, request: Request, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+    ) -> Response:
+        if self._pages is None or not wants_page(request):
+            return problem(status, code, detail, headers)
+        if status == 401:
+            return _to_sign_in(request)
+        return self._pages.page(
+            request, "error.html", status_code=status, headers=headers, status=status, sentence=detail,
+            what_to_do=_INSTEAD.get(status),
+        )  # fmt: skip
 
-    @app.exception_handler(HTTPException)
-    async def plain(_request: Request, error: HTTPException) -> JSONResponse:
-        code = CODES.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
-        headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, code, str(error.detail), headers)
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("web.unexpected", path=request.url.path, exc_info=error)
-        return problem(500, "internal", "Something went wrong here; the log says what.")
+def install(app: FastAPI, explain: Explain) -> None:
+    """Answer every failure of this application."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return explain(request, error)
+
+    for kind in (ReelbotError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person in a browser waits for a page."""
+    is_piece = request.headers.get("hx-request") == "true"
+    is_asked = is_piece or "text/html" in request.headers.get("accept", "")
+    return is_asked and not request.url.path.startswith(NOT_PAGES)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Where a page needs a sign-in, to there and back again; what was posted is not repeated by itself."""
+    if request.headers.get("hx-request") == "true":
+        # A piece of a page cannot be a sign-in form: htmx goes to the whole page.
+        shown = urlsplit(request.headers.get("hx-current-url", "")).path or "/"
+        return Response(status_code=401, headers={"HX-Redirect": f"/sign-in?next={quote(shown, safe='')}"})
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?next={quote(here, safe='')}" if request.method == "GET" else "/sign-in", 303)

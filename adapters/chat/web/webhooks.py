@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -47,18 +48,33 @@ def routes(service: Service) -> APIRouter:
     @router.post("/webhooks/{provider}/{token}", include_in_schema=False)
     async def webhook(provider: str, token: str, request: Request) -> JSONResponse:
         """Verify, write down, wake; asks the provider nothing but, once, what it signs with."""
-        sender, submission = await _addressed(service, provider, token)
-        body = await _body(request)
+        is_known = provider in service.desk.providers
+
+        def count(outcome: str) -> None:
+            service.desk.metrics.webhook(provider, outcome, is_known=is_known)
+
+        try:
+            sender, submission = await _addressed(service, provider, token)
+        except NotFound:
+            count("unknown")
+            raise
+        try:
+            body = await _body(request)
+        except HTTPException:
+            count("unreadable")
+            raise
         try:
             event = await _verified(service, sender, submission, _lower(request), body)
         except NotAllowed:
+            count("refused")
             complaints.about(provider)
             return problem(401, "unauthorized", "The proof that this call comes from the provider is missing or wrong.")
         except ProviderUnavailable as error:
+            count("unverifiable")
             wait = {"Retry-After": str(math.ceil(error.retry_after_s or RETRY_AFTER_S))}
             log.warning("webhook.cannot_be_verified", provider=provider, job_id=submission.job_id, why=str(error))
             return problem(503, error.code, "This cannot be verified at the moment; deliver it again later.", wait)
-        return await _receive(service, submission, event)
+        return await _receive(service, submission, event, count)
 
     return router
 
@@ -113,12 +129,16 @@ async def _verified(
     return sender.read_webhook(headers, body)
 
 
-async def _receive(service: Service, submission: Submission, event: ProviderEvent) -> JSONResponse:
+async def _receive(
+    service: Service, submission: Submission, event: ProviderEvent, count: Callable[[str], None]
+) -> JSONResponse:
     about: dict[str, Any] = {"provider": submission.provider, "job_id": submission.job_id}
     if not 0 < len(event.provider_job_id) <= LONGEST_ID:
+        count("unreadable")
         return problem(422, "bad_request", "The call names no job of the provider.")
     if event.input_url is not None and event.input_url != submission.input_url:
         log.warning("webhook.contradicts", **about, why="it names another input")
+        count("contradicts")
         return _contradicts()
     evidence = Evidence(
         attempt_id=submission.attempt_id,
@@ -130,7 +150,9 @@ async def _receive(service: Service, submission: Submission, event: ProviderEven
         is_new = await service.stores.evidence.receive(submission, evidence)
     except Fenced as error:
         log.warning("webhook.contradicts", **about, why=str(error))
+        count("contradicts")
         return _contradicts()
+    count("received" if is_new else "repeated")
     log.info("webhook.received", **about, status=evidence.status, is_new=is_new)
     # Also for one that was there: whoever wrote it may have died before waking the job.
     await service.engine.wake(submission.job_id)

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.chat.web.api.jobs import ADMIN
+from adapters.chat.web.api.schemas import LimitDocument, LimitList, Quota, answers, shows
+from adapters.chat.web.caller import SignedIn
+from bot.deciding import home_of
+from bot.errors import NotAllowed
 from bot.jobs.as_json import limit_as_json
 from bot.money.scopes import read_limit
+from bot.people import Role, web_requester
 from bot.service import Service
 
 
 class LimitBody(BaseModel):
-    """A limit as it is set: dollars as a string like `"12.50"`, or `"unlimited"`."""
+    """A limit as it is set: dollars as a string like `"12.50"`, or `"unlimited"`; clips as a number, or `"unlimited"`."""
 
-    period: str = "day"
-    usd: str | None = None
-    jobs: int | str | None = Field(default=None)
+    model_config = ConfigDict(extra="forbid")
+
+    period: Literal["day", "month"] = "day"
+    usd: str | None = Field(default=None, max_length=40)
+    jobs: Annotated[int, Field(ge=0, le=2**31 - 1)] | Annotated[str, Field(max_length=40)] | None = None
 
 
 def routes(service: Service) -> APIRouter:
     """The routes, bound to one Reelbot."""
-    router = APIRouter(prefix="/api/v1", tags=["money"])
+    router = APIRouter(prefix="/api/v1", tags=["money"], responses=answers(401, 403, 422))
 
-    @router.get("/quota")
-    async def quota() -> dict[str, Any]:
+    @router.get("/quota", response_model=None, responses=shows(Quota))
+    async def quota(
+        caller: SignedIn,
+        user: Annotated[str | None, Query(max_length=120, description="Somebody else, for operators.")] = None,
+    ) -> dict[str, Any]:
         """How every scope that your next job counts in stands."""
-        return await service.quota(ADMIN)
+        if not user or user == caller.person:
+            return await service.quota(caller.requester)
+        if not caller.may(Role.OPERATOR):
+            raise NotAllowed("You see your own quota only.")
+        return await service.quota(web_requester(user))
 
-    @router.get("/limits")
-    async def limits() -> dict[str, Any]:
-        """Every limit: the stored ones, and the settings' own."""
-        stored = [limit_as_json(limit, source="stored") for limit in await service.stores.limits.stored()]
-        return {"limits": stored + [limit_as_json(each, source="default") for each in service.stores.limits.defaults()]}
+    @router.get("/limits", response_model=None, responses=shows(LimitList))
+    async def limits(caller: SignedIn) -> dict[str, Any]:
+        """Every limit: the stored ones, and the settings' own; for team leads those of their workspace."""
+        caller.require(Role.TEAM_LEAD)
+        limits = service.stores.limits
+        known = [(each, "stored") for each in await limits.stored()] + [(each, "default") for each in limits.defaults()]
+        home = (caller.requester.platform, caller.requester.workspace)
+        return {
+            "limits": [
+                limit_as_json(limit, source=source)
+                for limit, source in known
+                if caller.may(Role.OPERATOR) or source == "default" or home_of(limit.scope) == home
+            ]
+        }
 
-    @router.put("/limits/{scope}")
-    async def put(scope: str, body: LimitBody) -> dict[str, Any]:
-        """Set a scope's limit; leaving out both figures removes it."""
+    @router.put("/limits/{scope}", response_model=None, responses=shows(LimitDocument))
+    async def put(scope: Annotated[str, Path(max_length=200)], body: LimitBody, caller: SignedIn) -> dict[str, Any]:
+        """Set a scope's limit; leaving out both figures removes it. Team leads: within their workspace."""
+        caller.require(Role.TEAM_LEAD)
         limit = read_limit(scope, body.period, usd=body.usd, jobs=body.jobs)
-        await service.stores.limits.put(limit)
-        return limit_as_json(limit, source="stored")
+        stored = await service.operating.set_limit(caller.decider, limit)
+        return limit_as_json(stored, source="stored")
 
     return router

@@ -1,4 +1,7 @@
-"""What the pages are made of besides HTML: a fixed table of files, each under an address that changes with its content."""
+"""What the pages are made of besides HTML: a fixed table of files, under addresses that change whenever one of them does.
+
+One hash for all: a script names its neighbour by a relative address, and must not meet an older one.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +43,16 @@ class StaticFile:
 
 def read_files(folder: Path = STATIC) -> dict[str, StaticFile]:
     """Every file that is served, by name. What is not of a known kind is not served."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        kind = KINDS.get(path.suffix)
-        if kind is None or not path.is_file():
-            continue
-        name, content = path.relative_to(folder).as_posix(), path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:HASH_LENGTH]
-        found[name] = StaticFile(name=name, content=content, kind=kind, digest=digest)
-    return found
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix in KINDS and path.is_file()]
+    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    over = hashlib.sha256()
+    for name, content in contents.items():
+        over.update(f"{name} {len(content)}\n".encode() + content)
+    digest = over.hexdigest()[:HASH_LENGTH]
+    return {
+        name: StaticFile(name=name, content=content, kind=KINDS[Path(name).suffix], digest=digest)
+        for name, content in contents.items()
+    }
 
 
 def routes(files: dict[str, StaticFile]) -> APIRouter:

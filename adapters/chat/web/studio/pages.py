@@ -1,0 +1,19 @@
+"""Every page of a person, in one router."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from adapters.chat.web.feed import Feed
+from adapters.chat.web.studio import job_page, live, pressing, start
+from adapters.chat.web.studio.templates import Pages
+from bot.service import Service
+
+
+def routes(service: Service, pages: Pages, feed: Feed) -> APIRouter:
+    """The routes, bound to one Reelbot; behind the sign-in. The files they need are in `files.routes`, before it."""
+    router = APIRouter(include_in_schema=False)
+    for part in (start, job_page, pressing):
+        router.include_router(part.routes(service, pages))
+    router.include_router(live.routes(feed, service.desk.clock))
+    return router

@@ -1,0 +1,103 @@
+// What every page does besides htmx: times in the reader's zone, the dialog, copying a link, and saying what went wrong.
+const notice = document.getElementById("notice");
+const dialog = document.getElementById("dialog");
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+let hiding = 0;
+
+export function say(sentence, { lasts = 8000 } = {}) {
+  clearTimeout(hiding);
+  notice.textContent = sentence;
+  notice.hidden = false;
+  if (lasts) hiding = setTimeout(() => { notice.hidden = true; }, lasts);
+}
+
+function clock(seconds) {
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+function times(root) {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    time.textContent = local.format(new Date(time.dateTime));
+  }
+  for (const time of root.querySelectorAll("time[data-ago]")) time.title = local.format(new Date(time.dateTime));
+}
+
+function tick() {
+  for (const span of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(span.dataset.since)) / 1000));
+    span.textContent = clock(seconds);
+  }
+}
+
+async function copy(button) {
+  const words = button.querySelector("[data-copied]") || button;
+  const before = words.textContent;
+  const text = button.dataset.copyText ?? new URL(button.dataset.copy, location.href).href;
+  try {
+    await navigator.clipboard.writeText(text);
+    words.textContent = words.dataset.copied || "Copied";
+    setTimeout(() => { words.textContent = before; }, 2000);
+  } catch {
+    // Plain http on another machine than this one has no clipboard.
+    window.prompt("Copy this:", text);
+  }
+}
+
+function open(root) {
+  if (root !== dialog || dialog.open || !dialog.childElementCount) return;
+  dialog.showModal();
+  (dialog.querySelector("[autofocus]") || dialog.querySelector("h2"))?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-copy], [data-copy-text]");
+  if (button) copy(button);
+  if (event.target === dialog || event.target.closest?.("[data-close]")) {
+    if (dialog.open) { event.preventDefault(); dialog.close(); }
+  }
+  for (const menu of document.querySelectorAll("details.me[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.me[open]");
+  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+});
+document.addEventListener("dialog:close", () => dialog.close());
+dialog.addEventListener("close", () => dialog.replaceChildren());
+
+// Answers that no fragment of ours stands behind are said, and put nowhere.
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response.status < 400 || ctx.hx.retarget || ctx.hx.redirect) return;
+  event.preventDefault();
+  let sentence = "The server could not answer; try again in a moment.";
+  if (ctx.response.status === 401) sentence = "You are signed out. Load the page anew to sign in again.";
+  try { sentence = JSON.parse(ctx.text).detail || sentence; } catch { /* no problem document */ }
+  say(sentence);
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx && !event.detail.ctx.response) say("The server cannot be reached; nothing was changed.");
+});
+document.addEventListener("htmx:before:request", (event) => {
+  const form = event.detail.ctx.sourceElement.closest?.("form");
+  if (form) for (const trouble of form.querySelectorAll(".trouble")) trouble.textContent = "";
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  times(document);
+  tick();
+  const { ctx } = event.detail;
+  open(ctx.target);
+  // What went wrong is beside a field: there the person goes on.
+  if (ctx.response?.status >= 400 && ctx.hx?.retarget) {
+    const trouble = document.querySelector(ctx.hx.retarget);
+    const field = document.querySelector(`[aria-describedby~="${trouble?.id}"]`);
+    if (field) field.focus();
+    else if (trouble) { trouble.tabIndex = -1; trouble.focus(); }
+  }
+});
+
+times(document);
+setInterval(tick, 1000);

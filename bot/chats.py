@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from adapters.http.alarm import webhook
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
-from bot.alerts import Sink
+from bot.alerts import Place, spoken
 from bot.ports import Clock, Courier, MediaStore, MediaWorkshop
 from bot.settings import Settings
 from bot.stores import InstallationStore
@@ -49,17 +50,27 @@ def couriers(
     return chats
 
 
-def alarms(settings: Settings, chats: Mapping[str, Courier]) -> list[Sink]:
-    """Where an operator is told."""
-    sinks: list[Sink] = []
+def alarms(
+    settings: Settings,
+    chats: Mapping[str, Courier],
+    http: HttpClient | None = None,
+    installation: Callable[[], Awaitable[str | None]] | None = None,
+) -> list[Place]:
+    """Where an operator is told. `installation` says which one this is, to whoever hears of several."""
+    places: list[Place] = []
     discord, room = chats.get("discord"), settings.alerts.discord_channel
     if discord is not None and room is not None:
         from adapters.chat.discord.alarm import alarm as discord_alarm
 
-        sinks.append(discord_alarm(discord, room))
+        places.append(spoken("discord", discord_alarm(discord, room)))
     slack, channel = chats.get("slack"), settings.alerts.slack_channel
     if slack is not None and channel is not None:
         from adapters.chat.slack.alarm import alarm as slack_alarm
 
-        sinks.append(slack_alarm(slack, channel))
-    return sinks
+        places.append(spoken("slack", slack_alarm(slack, channel)))
+    address = settings.alerts.webhook_url
+    if address is not None and http is not None and installation is not None:
+        url = address.get_secret_value()
+        hide([url])
+        places.append(webhook(http, url, installation))
+    return places

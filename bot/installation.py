@@ -20,7 +20,7 @@ from adapters.http.client import HttpClient
 from bot.cards.board import CardBoard
 from bot.errors import AlreadyRunning
 from bot.ids import JobId
-from bot.keeping.housekeeper import keep_house, keeping_chores
+from bot.keeping.housekeeper import Chore, keep_house, keeping_chores
 from bot.keys import KeyRing
 from bot.ports import Engine, HasProcesses
 from bot.service import Service
@@ -29,6 +29,7 @@ from bot.stores import Stores
 from bot.telemetry.scrape import Scrape
 from bot.tracker.desk import Desk
 from bot.tracker.tracker import Tracker
+from bot.watch import EVERY_S, Grounds, Watch
 from storage import schema
 from storage.backup_rota import BackupRota
 from storage.database import Database
@@ -127,7 +128,7 @@ class App:
         handing_over = (lambda: lock.handover_asked) if kind != "run" else (lambda: False)
         engine = EmbeddedEngine(self.tracker, self.stores, self.desk.clock, should_hand_over=handing_over)
         running = asyncio.create_task(self._run(engine, lock))
-        chores = keeping_chores(self.service.forgetting, self.service.sweeper) if kind == "run" else ()
+        chores = self._chores() if kind == "run" else ()
         housekeeping = asyncio.create_task(keep_house(chores, self.desk.clock))
         try:
             ready = asyncio.create_task(engine.ready())
@@ -160,6 +161,28 @@ class App:
                 if isinstance(provider, HasProcesses):
                     await provider.aclose()
             lock.release()
+
+    def _chores(self) -> tuple[Chore, ...]:
+        watch = Chore(name="watch", every_s=EVERY_S, do=self.watch().sweep)
+        return (*keeping_chores(self.service.forgetting, self.service.sweeper), watch)
+
+    def watch(self) -> Watch:
+        """What looks for things that an operator should hear of."""
+
+        async def backup_failure() -> str | None:
+            failure = await self.backups.failure()
+            return None if failure is None else failure.why
+
+        grounds = Grounds(
+            desk=self.desk,
+            figures=self.figures,
+            probe=self.database.probe,
+            database_fault=self.database_fault,
+            backup_failure=backup_failure,
+            data_dir=self.data_dir,
+            min_free_bytes=self.settings.disk.min_free_mb * 1_000_000,
+        )
+        return Watch(self.service.alerts, grounds)
 
     def engine_lock(self, kind: str = "observer") -> EngineLock:
         """The lock of this data directory: to look who runs the engine, or to take it for one step."""

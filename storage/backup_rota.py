@@ -141,6 +141,12 @@ class BackupRota:
         failure = await asyncio.to_thread(self._failure)
         return Standing(plan=self.plan, newest=newest, oldest_job=oldest, failure=failure)
 
+    async def failure(self) -> Failure | None:
+        """The last backup, if it was not made, and none was since."""
+        failure = await asyncio.to_thread(self._failure)
+        newest = await asyncio.to_thread(self._newest, self._clock.now())
+        return None if failure is None or (newest is not None and newest >= failure.at) else failure
+
     def _newest(self, now: datetime) -> datetime | None:
         """An archive of the future was made under another clock, and says nothing of when the next is due."""
         return max((at for at, _ in self._archives() if at <= now + SLACK), default=None)

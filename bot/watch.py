@@ -151,7 +151,10 @@ class Watch:
                 fix = (
                     "Top the account up." if trouble.about == "balance" else "Set its key anew, or see to the account."
                 )
-                yield f"provider.{trouble.about}:{name}", f"{trouble.why} New renders at {name} wait. {fix}"
+                yield (
+                    f"provider.{trouble.about}:{name}",
+                    f"{trouble.why.rstrip('.')}. New renders at {name} wait. {fix}",
+                )
             health = await desk.stores.health.load(name)
             rested_s = self._rested_s(name, now, is_open=health.open_until is not None)
             if trouble is None and rested_s >= RESTING_FOR_S:
@@ -198,7 +201,7 @@ class Watch:
         if (why := await self.grounds.backup_failure()) is not None:
             yield (
                 "backup.failed",
-                f"The scheduled backup was not made: {why} It is tried again every hour, or at once by "
+                f"The scheduled backup was not made: {why.rstrip('.')}. It is tried again every hour, or at once by "
                 f"`reelbot backup FILE`.",
             )
 

@@ -18,6 +18,7 @@ from bot.jobs.states import FINAL, TRANSITIONS, State
 from bot.prompts.words import CAMERA_MOVES, MOTIONS
 from bot.settings.describe import shown
 from bot.settings.names import WELL_KNOWN, Setting, all_settings
+from tools.telemetry_tables import cause_table, metric_table
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Made by `make docs`; change the program instead. -->\n\n"
@@ -31,6 +32,8 @@ def pages() -> dict[Path, str]:
         Path("docs/reference/http-api.md"): filled("docs/reference/http-api.md"),
         Path("docs/reference/error-codes.md"): filled("docs/reference/error-codes.md"),
         Path("docs/reference/prompt-words.md"): filled("docs/reference/prompt-words.md"),
+        Path("docs/reference/metrics.md"): filled("docs/reference/metrics.md"),
+        Path("docs/reference/alerts.md"): filled("docs/reference/alerts.md"),
         Path("docs/explanation/architecture.md"): filled("docs/explanation/architecture.md"),
         Path(".env.example"): dotenv_example(),
     }
@@ -226,7 +229,14 @@ def route_table() -> str:
     return "\n".join(rows)
 
 
-PARTS = {"errors": error_table, "states": state_diagram, "words": word_table, "routes": route_table}
+PARTS = {
+    "errors": error_table,
+    "states": state_diagram,
+    "words": word_table,
+    "routes": route_table,
+    "metrics": metric_table,
+    "causes": cause_table,
+}
 
 
 def main() -> int:

@@ -98,7 +98,9 @@ class SlackSettings(Section):
     bot_token: SecretStr | None = Field(None, description="Bot token, `xoxb-…`. Its workspace may spend.")
     app_token: SecretStr | None = Field(None, description="App token, `xapp-…`, for Socket Mode.")
     signing_secret: SecretStr | None = Field(None, description="Proves requests over HTTP.")
-    client_id: str | None = Field(None, description="For installation into several workspaces, and signing in with Slack.")
+    client_id: str | None = Field(
+        None, description="For installation into several workspaces, and signing in with Slack."
+    )
     client_secret: SecretStr | None = Field(None, description="Belongs to the client id.")
     api_url: WebAddress = Field("https://slack.com/api", description="Where the API is.")
 
@@ -185,7 +187,7 @@ class AlertSettings(Section):
     discord_channel: str | None = Field(None, description="Id of a Discord channel.")
     slack_channel: str | None = Field(None, description="Id of a Slack channel of the bot token's workspace.")
     webhook_url: SecretWebAddress | None = Field(
-        None, description="Gets a JSON POST for each alert. Nothing in this release uses it yet."
+        None, description="Gets a JSON POST for each alert (docs/reference/alerts.md)."
     )
 
 
@@ -193,7 +195,9 @@ class MetricsSettings(Section):
     """Numbers for Prometheus, for processes without the role web; that one has them at `/metrics`."""
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; whoever can connect may read them.")
-    port: int | None = Field(None, ge=0, le=65535, description="Port to listen on; unset there is none, 0 is a free one.")
+    port: int | None = Field(
+        None, ge=0, le=65535, description="Port to listen on; unset there is none, 0 is a free one."
+    )
 
 
 class LogSettings(Section):

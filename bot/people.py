@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,8 +14,8 @@ from bot.jobs.model import ON_THE_PAGE, Requester
 
 OPERATORS_NAME = "admin"
 """The user of the admin token: the person `api:admin`."""
-LONGEST_USER = 100
-"""Characters."""
+PERSON = r"(?:api:)?[A-Za-z0-9._@+-]{1,100}|(?:slack|discord):[A-Za-z0-9._@+-]{1,50}:[A-Za-z0-9._@+-]{1,50}"
+"""How people of the page, the API and the chats are written, as a regular expression."""
 
 
 class Role(StrEnum):
@@ -94,24 +95,18 @@ def web_requester(person: str, *, roles: tuple[str, ...] = (), locale: str | Non
 
     `BadPrompt` for anything else. What people of a chat ask for here counts as if they had asked there, and stays here.
     """
-    platform, _, rest = person.partition(":")
-    if not rest:
-        platform, rest = "api", person
-    workspace, _, user = rest.rpartition(":")
-    if platform in ("slack", "discord") and workspace and user and ":" not in workspace and _is_plain(rest):
-        return Requester(
-            platform=platform, workspace=workspace, user=user, roles=roles, locale=locale, anchor=ON_THE_PAGE
-        )
-    if platform == "api" and not workspace and _is_plain(user):
-        return Requester(platform="api", workspace="local", user=user, locale=locale)
+    if re.fullmatch(PERSON, person):
+        platform, *rest = person.split(":")
+        if len(rest) == 2:
+            workspace, user = rest
+            return Requester(
+                platform=platform, workspace=workspace, user=user, roles=roles, locale=locale, anchor=ON_THE_PAGE
+            )
+        return Requester(platform="api", workspace="local", user=rest[0] if rest else platform, locale=locale)
     raise BadPrompt(
         f"{person[:80]!r} names nobody; a person is written like alice, slack:T1:U2 or discord:1:7 "
         "(letters, digits, dots, dashes and underscores)."
     )
-
-
-def _is_plain(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_USER and all((c.isalnum() and c.isascii()) or c in "._-:@+" for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

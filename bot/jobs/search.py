@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
 from bot.errors import BadPrompt
@@ -64,10 +64,11 @@ def read_search(
         cost_min=_amount(cost_min),
         cost_max=_amount(cost_max),
     )
+    # What is written the wrong way round is meant the right way round: nothing lies between otherwise.
     if search.since and search.until and search.since > search.until:
-        raise BadPrompt(f"No day lies between {search.since} and {search.until}; turn them round.")
+        search = replace(search, since=search.until, until=search.since)
     if search.cost_min is not None and search.cost_max is not None and search.cost_min > search.cost_max:
-        raise BadPrompt(f"No cost lies between {search.cost_min} and {search.cost_max}; turn them round.")
+        search = replace(search, cost_min=search.cost_max, cost_max=search.cost_min)
     return search
 
 

@@ -9,15 +9,16 @@ from bot.languages.said import say
 from bot.money.amount import Money
 from bot.money.limits import UNLIMITED, Limit, Period
 
-_SCOPE = re.compile(
+SCOPE = (
     r"installation|user:default|workspace:default|workspace:[^:\s]+:[^:\s]+|channel:[^:\s]+:[^:\s]+:[^:\s]+"
     r"|role:[^:\s]+:[^:\s]+:[^:\s]+|user:(?:api|cli):[^:\s]+|user:[^:\s]+:[^:\s]+:[^:\s]+"
 )
+"""How scopes are written, as a regular expression."""
 
 
 def read_scope(scope: str) -> str:
     """The same scope, or `BadPrompt` saying how scopes are written."""
-    if not _SCOPE.fullmatch(scope):
+    if not re.fullmatch(SCOPE, scope):
         raise BadPrompt(
             say(
                 "{scope} is no scope; write installation, workspace:slack:T1, channel:discord:1:2, role:discord:1:9, "

@@ -148,7 +148,7 @@ def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, pages: Pages,
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         """This API's own description."""
-        return describe(app)
+        return describe(app, needs_sign_in=parts.rule.token is not None)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:

@@ -11,11 +11,11 @@ SECURITY = {
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1."""
+def describe(app: FastAPI, *, needs_sign_in: bool) -> dict[str, Any]:
+    """OpenAPI 3.1. Where this machine needs no sign-in, the description says so, too."""
     if app.openapi_schema is None:
         document = app.openapi()
         document.setdefault("components", {})["securitySchemes"] = SECURITY
-        document["security"] = [{"bearer": []}]
+        document["security"] = [{"bearer": []}] if needs_sign_in else [{"bearer": []}, {}]
         app.openapi_schema = document
     return app.openapi_schema

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -53,11 +55,13 @@ class Explain:
                 return self._ours(request, error)
             case RequestValidationError():
                 first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
+                where = ".".join(str(part) for part in first["loc"] if _is_named(part))
                 return self._answer(request, 422, "bad_request", f"{where or 'The request'}: {first['msg']}.")
             case HTTPException():
                 code = CODES.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
                 headers = dict(error.headers) if error.headers else None
+                if error.status_code == 405:
+                    headers = {"Allow": ", ".join(sorted(allowed(request.app.routes, request.url.path)))}
                 return self._answer(request, error.status_code, code, str(error.detail), headers)
             case ClientDisconnect():
                 # Nobody is there to read it; nothing was kept of a request that never arrived whole.
@@ -85,6 +89,23 @@ class Explain:
             request, "error.html", status_code=status, headers=headers, status=status, sentence=detail,
             what_to_do=_INSTEAD.get(status),
         )  # fmt: skip
+
+
+def _is_named(part: object) -> bool:
+    """Whether a piece of where an error stands is a name of the request's, and none of the framework's."""
+    return part not in ("body", "query", "path", "header") and re.fullmatch(r"[\w-]+", str(part)) is not None
+
+
+def allowed(routes: Sequence[Any], path: str) -> set[str]:
+    """The methods an address takes: of every route that is it, and not of the first one only, as Starlette says."""
+    methods: set[str] = set()
+    for route in routes:
+        # A router that was included keeps its routes to itself.
+        methods |= allowed(getattr(getattr(route, "original_router", None), "routes", ()), path)
+        regex = getattr(route, "path_regex", None)
+        if regex is not None and regex.match(path):
+            methods |= set(getattr(route, "methods", None) or ())
+    return methods
 
 
 def install(app: FastAPI, explain: Explain) -> None:

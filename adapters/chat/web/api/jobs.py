@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.chat.web.api.schemas import Erased, JobDocument, JobPage, answers, sends, shows
+from adapters.chat.web.api.written import A_CURSOR, A_DAY, AN_AMOUNT
 from adapters.chat.web.asking import Asked, accept, request_key
 from adapters.chat.web.caller import SignedIn
 from adapters.chat.web.files import clip_of, private_headers, send_file
@@ -66,7 +67,7 @@ class ResolveBody(BaseModel):
 
 def routes(service: Service) -> APIRouter:
     """The routes, bound to one Reelbot."""
-    router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], responses=answers(401, 403, 422))
+    router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], responses=answers(400, 401, 403, 422))
     gone = answers(404, 410)
 
     @router.post("", status_code=202, response_model=None, responses=ACCEPTED | answers(408, 413, 429, 507))
@@ -100,7 +101,7 @@ def routes(service: Service) -> APIRouter:
         caller: SignedIn,
         search: Annotated[Search, Depends(_search)],
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        cursor: Annotated[str | None, Query(max_length=40)] = None,
+        cursor: Annotated[str | None, Query(max_length=40, json_schema_extra=A_CURSOR)] = None,
     ) -> dict[str, Any]:
         """History, newest first: your own; for team leads their workspace's, for operators everybody's."""
         page = await service.stores.history.page(**asdict(caller.confine(search)), limit=limit, cursor=cursor or None)
@@ -200,13 +201,17 @@ def routes(service: Service) -> APIRouter:
 def _search(
     q: Annotated[str | None, Query(max_length=1000)] = None,
     state: State | None = None,
-    user: str | None = None,
-    workspace: str | None = None,
-    channel: str | None = None,
-    since: Annotated[str | None, Query(description="First day (UTC), like 2026-11-01.")] = None,
-    until: Annotated[str | None, Query(description="Last day (UTC).")] = None,
-    cost_min: Annotated[str | None, Query(description="Dollars charged, at least.")] = None,
-    cost_max: Annotated[str | None, Query(description="Dollars charged, at most.")] = None,
+    user: Annotated[str | None, Query(max_length=200)] = None,
+    workspace: Annotated[str | None, Query(max_length=200)] = None,
+    channel: Annotated[str | None, Query(max_length=300)] = None,
+    since: Annotated[str | None, Query(max_length=40, json_schema_extra=A_DAY, description="First day (UTC).")] = None,
+    until: Annotated[str | None, Query(max_length=40, json_schema_extra=A_DAY, description="Last day (UTC).")] = None,
+    cost_min: Annotated[
+        str | None, Query(max_length=40, json_schema_extra=AN_AMOUNT, description="Dollars charged, at least.")
+    ] = None,
+    cost_max: Annotated[
+        str | None, Query(max_length=40, json_schema_extra=AN_AMOUNT, description="Dollars charged, at most.")
+    ] = None,
 ) -> Search:
     return read_search(
         q=q, user=user, workspace=workspace, channel=channel, state=state, since=since, until=until,

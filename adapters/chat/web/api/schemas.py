@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.chat.web.api.written import SOMEBODY
 from bot.jobs.model import Relation
 from bot.jobs.states import State
 from bot.people import TokenScope
@@ -212,7 +213,10 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user: str | None = Field(
-        None, max_length=120, description="Whose it is, like `alice` or `slack:T1:U2`; unset: yours."
+        None,
+        max_length=120,
+        json_schema_extra=SOMEBODY,
+        description="Whose it is, like `alice` or `slack:T1:U2`; unset: yours.",
     )
     scopes: list[TokenScope] = Field(default=[TokenScope.READ, TokenScope.WRITE], min_length=1, max_length=3)
     label: str = Field("", max_length=80, description="What it is for; only for people to read.")

@@ -15,7 +15,7 @@ from bot.service import Service
 
 def routes(service: Service) -> APIRouter:
     """The routes, bound to one Reelbot."""
-    router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"], responses=answers(401, 403, 422))
+    router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"], responses=answers(400, 401, 403, 422))
 
     @router.post("", status_code=201, response_model=None, responses=shows(NewToken, 201))
     async def make(body: TokenBody, caller: SignedIn) -> dict[str, Any]:

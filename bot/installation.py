@@ -23,6 +23,7 @@ from bot.ids import JobId
 from bot.keeping.housekeeper import Chore, keep_house, keeping_chores
 from bot.keys import KeyRing
 from bot.ports import Engine, HasProcesses
+from bot.readiness import Part, examine
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores
@@ -188,23 +189,23 @@ class App:
         """The lock of this data directory: to look who runs the engine, or to take it for one step."""
         return EngineLock(self.data_dir, kind)
 
+    async def parts(self) -> dict[str, Part]:
+        """Whether jobs would be carried out, part by part."""
+        return await examine(self)
+
     async def readiness(self) -> dict[str, str]:
-        """Whether jobs would be carried out: each check by name, `ok` or what is wrong."""
-        checks = {"database": "ok", "engine": "ok"}
-        try:
-            await self.database.probe()
-            if (held := await self.origin.held()) is not None:
-                checks["held"] = held
-        except Exception as error:
-            # Whatever keeps the database from being written, the answer is the same.
-            checks["database"] = str(error) or type(error).__name__
-        if self.engine_lock().holder() is None:
-            checks["engine"] = "not running"
-        for name in self.desk.providers:
-            health = await self.stores.health.load(name)
-            if health.open_until is not None:
-                checks[f"provider.{name}"] = f"not answering; trying again at {health.open_until:%H:%M} UTC"
-        return checks
+        """The same in short, for chats: each check by name, `ok` or what is wrong."""
+        parts = await self.parts()
+        checks = {name: "ok" if parts[name].status == "ok" else parts[name].what for name in ("database", "engine")}
+        wrong = {name: part.what for name, part in parts.items() if part.status == "fail"}
+        resting = [
+            name for name in self.desk.providers if (part := parts.get(f"provider.{name}")) and part.status == "warn"
+        ]
+        return checks | wrong | {f"provider.{name}": parts[f"provider.{name}"].what for name in resting}
+
+    async def schema_revisions(self) -> tuple[str | None, str]:
+        """The schema the database has, and the one this version knows."""
+        return await asyncio.to_thread(schema.current_revision, self.database_path), schema.HEAD
 
     async def exposition(self) -> tuple[bytes, str]:
         """The metrics of this process in Prometheus' text form, and its content type."""

@@ -125,6 +125,11 @@ class Origin:
             # An older mark recognises fewer copies, and is no reason to leave jobs undone.
             log.warning("installation.not_remembered", why=str(error))
 
+    async def identity(self) -> str | None:
+        """The id of this installation; `None` before it has one."""
+        async with self._database.look() as connection:
+            return (await connection.execute(sa.select(_meta.c.value).where(_meta.c.key == INSTALLATION_ID))).scalar()
+
     async def held(self) -> str | None:
         """Why nothing is paid at present, until somebody resumes; `None` when all is as usual."""
         async with self._database.look() as connection:

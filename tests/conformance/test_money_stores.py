@@ -235,7 +235,7 @@ _LIMITED = (
 )
 
 
-@pytest.mark.parametrize("scope", [*SCOPES, "user:default"])
+@pytest.mark.parametrize("scope", [*SCOPES, "user:default", "workspace:default"])
 @pytest.mark.parametrize("figure", ["usd", "jobs"])
 async def test_every_scope_stops_its_own_and_nobody_else(bench: StoreBench, scope: str, figure: str) -> None:
     """Zero means none. Who is not in the scope goes on."""
@@ -245,9 +245,10 @@ async def test_every_scope_stops_its_own_and_nobody_else(bench: StoreBench, scop
     with pytest.raises(LimitReached) as refusal:
         await bench.queued()
 
-    assert refusal.value.scope == ("user:judge:team:alice" if scope == "user:default" else scope)
+    meant = {"user:default": "user:judge:team:alice", "workspace:default": "workspace:judge:team"}
+    assert refusal.value.scope == meant.get(scope, scope)
     assert refusal.value.resets_at is not None
-    if scope not in ("installation", "user:default"):
+    if scope not in ("installation", *meant):
         assert (await bench.queued(requester=MALLORY)).state is State.QUEUED
 
 

@@ -49,8 +49,12 @@ class Budget:
 
 
 async def budgets(service: Service, names: Names, home: str | None) -> list[Budget]:
-    """Every pot that has a limit, and stored allowances of persons; with `home` those of one workspace. Fullest first."""
+    """Every pot that has a limit, and stored allowances of persons; with `home` those of one workspace. Fullest first.
+
+    What has only the limit of everybody, and used nothing of it, is left out.
+    """
     scopes = {each.scope for each in await service.stores.limits.stored()}
+    own = scopes | {INSTALLATION, f"workspace:{home}"}
     if home is None:
         scopes.add(INSTALLATION)
         known = [each for each in await service.stores.workspaces.all() if each.permission is Permission.ALLOWED]
@@ -61,6 +65,7 @@ async def budgets(service: Service, names: Names, home: str | None) -> list[Budg
     found = []
     for scope in sorted(scopes):
         found += [Budget(called=names.scope(scope), standing=each) for each in await standings(service, scope)]
+    found = [each for each in found if each.share > 0 or each.standing.scope in own]
     return sorted(found, key=lambda each: -each.share)
 
 

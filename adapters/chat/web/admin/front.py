@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
@@ -18,6 +19,8 @@ from bot.doctor.finding import Finding
 from bot.errors import ReelbotError
 from bot.people import Role
 from bot.service import Service
+
+log = structlog.get_logger(__name__)
 
 SAID: Final = "reelbot_said"
 """A cookie with what an act's answer says on the page that follows; signed, so that nobody puts words into our mouth."""
@@ -111,4 +114,9 @@ async def run_checks(checks: Examination, *, within_s: float) -> list[Finding]:
         what = f"not everything answered within {within_s:.0f} seconds"
         fix = "Try again; `reelbot doctor` waits for as long as it takes."
         findings.append(Finding(id="unfinished", status="warn", what=what, why=why, fix=fix))
+    except Exception:
+        # Whatever is wrong with a check, what the others found is shown.
+        log.warning("admin.check_broke", exc_info=True)
+        what, why = "a check broke off by itself", "What comes after the last line was not looked at."
+        findings.append(Finding(id="broken", status="fail", what=what, why=why, fix="The log says what happened."))
     return findings

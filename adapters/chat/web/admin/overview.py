@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from adapters.chat.web.admin.budgets import Budget, budgets, standings
 from adapters.chat.web.admin.front import Front, home_of, run_checks
 from adapters.chat.web.admin.naming import Names
+from adapters.chat.web.admin.wording import sentence
 from adapters.chat.web.caller import SignedIn
 from bot.jobs.states import State
 from bot.money.ledger import INSTALLATION
@@ -59,7 +60,6 @@ def routes(front: Front) -> APIRouter:
             matters=sorted(matters, key=lambda each: _ORDER[each.weight]),
             waiting=_count(under_way, _WAITING),
             working=_count(under_way, frozenset(State) - _WAITING - {State.UNCONFIRMED}),
-            pots=[each for each in pots if each.standing.scope == scope] or [],
             spent=await _spent(front, scope),
             place="this installation" if home is None else names.workspace(home).name,
         )
@@ -133,7 +133,7 @@ async def _installation_matters(front: Front, names: Names) -> list[Matter]:
             continue
         weight: Literal["bad", "wait"] = "bad" if finding.status == "fail" else "wait"
         why = f"{finding.why} {finding.fix}".strip()
-        what = finding.what[:1].upper() + finding.what[1:]
+        what = sentence(finding.what).rstrip(".")
         matters.append(Matter(weight=weight, what=what, why=why, url="/admin/doctor", button="Doctor"))
     return matters
 
@@ -145,7 +145,7 @@ async def _provider_matters(front: Front) -> list[Matter]:
         health = await front.service.stores.health.load(name)
         if health.open_until is not None and not health.paused:
             what = f"{name} is resting until {health.open_until:%H:%M} UTC"
-            why = f"{health.reason or 'It did not answer.'} Its jobs wait; it is tried again by itself."
+            why = f"{sentence(health.reason or 'It did not answer')} Its jobs wait; it is tried again by itself."
             matters.append(Matter(weight="wait", what=what, why=why, url="/admin/providers", button="Providers"))
     if pauses and await front.service.operating.held() is None:
         what = "Every provider is paused" if "*" in pauses else f"Paused: {', '.join(sorted(pauses))}"

@@ -14,10 +14,10 @@ from bot.people import Role, web_requester
 
 URL: Final = "/admin/people"
 ROLES: Final = {
-    Role.VIEWER: "Viewer: sees their own clips",
-    Role.MEMBER: "Member: makes clips",
-    Role.TEAM_LEAD: "Team lead: their workspace's clips and limits",
-    Role.OPERATOR: "Operator: everything",
+    Role.VIEWER: ("Viewer", "sees their own clips"),
+    Role.MEMBER: ("Member", "makes clips, and decides over their own"),
+    Role.TEAM_LEAD: ("Team lead", "also sees and settles their workspace’s, and sets limits within it"),
+    Role.OPERATOR: ("Operator", "everything"),
 }
 Person = Annotated[str, Form(max_length=120)]
 

@@ -99,9 +99,12 @@ def routes(front: Front) -> APIRouter:
         caller.require(Role.OPERATOR)
 
         async def doing() -> str:
+            paused = [each.provider for each in await front.service.stores.reports.pauses()]
             done = await front.service.operating.resume(caller.decider, provider)
             if done.was_held is not None and done.held is None:
                 return "The hold is over: renders are started, paid and posted again."
+            if provider != EVERY_PROVIDER and not {provider, EVERY_PROVIDER} & set(paused):
+                return f"{provider} is asked at once whether it is well again."
             if done.paused:
                 still = ", ".join("every provider" if each == EVERY_PROVIDER else each for each in done.paused)
                 return f"Still paused: {still}."

@@ -15,6 +15,7 @@ from adapters.chat.web.admin import (
     providers,
     spending,
     tokens,
+    wording,
     workspaces,
 )
 from adapters.chat.web.admin.around import Around
@@ -27,20 +28,10 @@ SUBJECTS = (overview, decisions, spending, limits, workspaces, people, tokens, p
 
 def routes(service: Service, pages: Pages, around: Around) -> APIRouter:
     """The routes, bound to one Reelbot. For callers who signed in."""
-    pages.templates.filters["spell"] = spell
+    pages.templates.filters |= {"spell": wording.spell, "sentence": wording.sentence, "ticked": wording.ticked}
     pages.templates.globals["share_bar"] = plots.share_bar
     front = Front(service, pages, around)
     router = APIRouter(include_in_schema=False)
     for subject in SUBJECTS:
         router.include_router(subject.routes(front))
     return router
-
-
-def spell(seconds: float | None) -> str:
-    """A measured length of time: `42 s`, `3 min 5 s`."""
-    if seconds is None:
-        return "\N{EN DASH}"
-    if seconds < 90:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

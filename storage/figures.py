@@ -136,7 +136,8 @@ class FigureBook:
         for scope, zone in self._scopes(connection, now).items():
             for period in Period:
                 limit = _limit(rules, scope, period)
-                if limit is not None:
+                # Where nothing at all may be spent there is nothing to be used up.
+                if limit:
                     key = f"{now.astimezone(zone):{'%Y-%m-%d' if period is Period.DAY else '%Y-%m'}}"
                     found[scope, key] = Budget(scope=scope, period=period, key=key, limit=limit, used=Money(0))
         spent = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from bot.doctor import backups, chats, keeping, providers
+from bot.doctor import alerts, backups, chats, keeping, providers
 from bot.doctor.finding import Finding
 from bot.errors import ConfigurationError
 
@@ -60,6 +60,7 @@ async def examine_app(app: App) -> AsyncIterator[Finding]:
         yield finding
     async for finding in chats.examine(app):
         yield finding
+    yield alerts.finding(app)
     yield await _unconfirmed(app)
 
 
@@ -70,6 +71,7 @@ async def glance(app: App) -> AsyncIterator[Finding]:
     async for finding in backups.examine(app):
         yield finding
     yield await keeping.sweep(app)
+    yield alerts.finding(app)
 
 
 async def _database(app: App) -> Finding:

@@ -14,7 +14,7 @@ from bot.tracker.breaker import Health
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A pot of money in its current day or month; only where there is a limit."""
+    """A pot of money in its current day or month; only where there is a limit above zero."""
 
     scope: str
     period: Period

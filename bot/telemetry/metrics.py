@@ -91,7 +91,7 @@ class Metrics:
         self.budget_left = gauge(
             "reelbot_budget_remaining_usd",
             "What is left of a budget in its current day or month, in USD; below 0 when a provider charged beyond it. "
-            "Only where there is a limit.",
+            "Only where there is a limit above 0.",
             "scope", "period",
         )  # fmt: skip
         # Providers.

@@ -21,6 +21,17 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, replacement in (
         # Slack tokens; webhook secrets.
         (r"\b(xox[a-z](?:\.xox[a-z])?-|xapp-|whsec_)[\w.-]{6,}", rf"\1{MASK}"),
+        # Our personal tokens, but for the part that names them; whole sessions, whatever their cookie's prefix.
+        (r"\b(rbt_[0-9a-f]{6,}_)[\w-]{16,}", rf"\1{MASK}"),
+        (r"(reelbot_session[\w-]*\\?[\"']?\s*[:=]\s*\\?[\"']?)[\w.~%+/=-]{6,}", rf"\1{MASK}"),
+        # Tokens of an identity provider: three parts, of which the first two begin as JSON does.
+        (r"\beyJ[\w-]{6,}\.eyJ[\w-]{6,}\.[\w-]*", MASK),
+        # What signing in exchanges, as JSON or a Python repr; in a form or an address: below.
+        (
+            r"([\"'](?:client_secret|access_token|refresh_token|id_token|code_verifier)\\?[\"']\s*:\s*\\?[\"'])"
+            r"[^\s\"'\\]{6,}",
+            rf"\1{MASK}",
+        ),
         # Authorization: Bearer …, and header names with their value, as text, JSON or a Python repr.
         (r"\b(bearer|basic|bot)(\s+)[\w.~+/=-]{12,}", rf"\1\2{MASK}"),
         (
@@ -30,11 +41,15 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         # Signatures wherever they stand; words that may mean something harmless only inside an address.
         (
-            r"(\b(?:sig|signature|access_token|api_?key|client_secret|x-amz-(?:signature|credential|security-token)"
-            r"|x-goog-(?:signature|credential))|[?&](?:token|key|code|hm))"
+            r"(\b(?:sig|signature|access_token|refresh_token|id_token|code_verifier|api_?key|client_secret"
+            r"|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential))"
+            r"|[?&](?:token|key|code|hm))"
             rf"({_COLOUR}(?:=|%3d){_COLOUR})[^&\s\"'<>\\\x1b]{{6,}}",
             rf"\1\2{MASK}",
         ),
+        # Who is expected back from signing in: long enough to be no state of a job's. And a form that begins with its code.
+        (rf"([?&]state{_COLOUR}(?:=|%3d){_COLOUR})[\w.~%+/=-]{{16,}}", rf"\1{MASK}"),
+        (r"\b(code=)[\w.~%+/=-]{6,}(?=&)", rf"\1{MASK}"),
         # Our webhook and media links, Discord's webhook and interaction links: the last part is the key.
         (r"(/webhooks/[\w-]+/|/interactions/\d+/|/media/)[\w.~=-]{16,}", rf"\1{MASK}"),
         # user:password@ in addresses.

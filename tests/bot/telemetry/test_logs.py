@@ -94,6 +94,18 @@ def test_a_configured_secret_appears_nowhere_not_even_in_tracebacks(stream, shap
         "postgresql://reelbot:SECRETSECRET@db/reelbot",
         "whsec_SECRETSECRET",
         "SECRETSECRETSECRETSECRET.SECRET.SECRETSECRETSECRETSECRETSECRET",
+        "rbt_0123456789ab_SECRET-SECRET_SECRETSECRETSECRETSECRETSECRE",
+        "no token rbt_0123456789ab_SECRETSECRETSECRETSECRETSECRETSECRETSECRETS at all",
+        "cookie: theme=dark; reelbot_session=SECRET.SECRET-SECRET",
+        "set-cookie: __Host-reelbot_session=SECRETSECRET.SECRET; Path=/; HttpOnly",
+        "{'reelbot_session': 'SECRETSECRET.SECRET'}",
+        "GET /sign-in/slack/back?code=SECRET.SECRET.SECRET&state=SECRETSECRETSECRET1 HTTP/1.1",
+        "https://id.example.net/authorize?client_id=7&state=SECRETSECRETSECRET1&scope=openid",
+        "code=SECRETSECRET&client_id=7&client_secret=SECRETSECRET&grant_type=authorization_code",
+        '{"id_token": "SECRETSECRET", "refresh_token": "SECRETSECRET", "scope": "openid"}',
+        "{'client_secret': 'SECRETSECRET', 'code_verifier': 'SECRETSECRET'}",
+        r'{"body": "{\"access_token\": \"SECRETSECRET\"}"}',
+        "id eyJSECRETSECRET.eyJSECRETSECRET.SECRETSECRETSECRET",
     ],
 )
 def test_secrets_are_known_by_their_shape(text):
@@ -111,6 +123,10 @@ def test_secrets_are_known_by_their_shape(text):
         "job.failed code=limit_reached key=intake token=whatever",
         "a bot that renders basic shapes",
         "v1.2.3 at 12:30:00 in /media/clip.mp4",
+        "GET /api/v1/jobs?state=delivered&limit=20",
+        "job.moved state=delivered was=delivering code=limit_reached",
+        "the token rbt_0123456789ab was revoked",
+        '{"state": "rendering", "code": "not_confirmed"}',
     ],
 )
 def test_ordinary_lines_stay_as_they_are(text):

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from adapters.chat.web import chat_sign_in_pages, media, sign_in_pages, webhooks
+from adapters.chat.web.admin import routes as admin
 from adapters.chat.web.admin.around import Around
 from adapters.chat.web.api import events, jobs, models, money, tokens
 from adapters.chat.web.body_limit import BodyLimit
@@ -144,6 +145,8 @@ def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, pages: Pages,
         )
 
     app.include_router(studio.routes(service, pages, feed))
+    if parts.around is not None:
+        app.include_router(admin.routes(service, pages, parts.around))
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:

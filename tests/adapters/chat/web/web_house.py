@@ -88,12 +88,12 @@ class WebHouse:
 
 @asynccontextmanager
 async def a_web_house(
-    folder: Path, *, needs_sign_in: bool = False, operators: tuple[str, ...] = (), **settings: Any
+    folder: Path, *, needs_sign_in: bool = False, token: str = TOKEN, operators: tuple[str, ...] = (), **settings: Any
 ) -> AsyncIterator[WebHouse]:
-    """A Reelbot with its web side. `needs_sign_in`: it has a public URL and an admin token (`TOKEN`)."""
+    """A Reelbot with its web side. `needs_sign_in`: it has a public URL and an admin token."""
     async with a_house(folder, **settings) as house, AsyncExitStack() as clients:
         base_url = PUBLIC_URL if needs_sign_in else HERE
-        rule = SignInRule(token=TOKEN, public_url=PUBLIC_URL) if needs_sign_in else SignInRule(token=None)
+        rule = SignInRule(token=token, public_url=PUBLIC_URL) if needs_sign_in else SignInRule(token=None)
         service = house.app.service
         parts = WebParts(
             rule=rule,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -37,7 +37,7 @@ def routes(service: Service, pages: Pages) -> APIRouter:
             **asdict(search) | {"state": State.DELIVERED}, limit=TILES, cursor=cursor or None
         )
         older = {"whose": "all"} if sees_all else {}
-        context = {
+        context: dict[str, Any] = {
             "views": await views(service, caller, page.jobs),
             "older": f"/gallery?{urlencode({**older, 'cursor': page.next_cursor})}" if page.next_cursor else None,
             "shape": "tile",
@@ -58,13 +58,11 @@ def routes(service: Service, pages: Pages) -> APIRouter:
         said = {name: value for name, value in zip(FILTERS, given, strict=True) if value}
         trouble, found, following = "", [], None
         try:
-            page = await service.stores.history.page(
-                **asdict(_search(caller, said)), limit=ROWS, cursor=cursor or None
-            )
+            page = await service.stores.history.page(**asdict(_search(caller, said)), limit=ROWS, cursor=cursor or None)
             found, following = page.jobs, page.next_cursor
         except (BadPrompt, NotAllowed) as error:
             trouble = str(error)
-        context = {
+        context: dict[str, Any] = {
             "views": await views(service, caller, found),
             "older": f"/history?{urlencode({**said, 'cursor': following})}" if following else None,
             "csv": f"/api/v1/jobs.csv?{urlencode(said)}" if said else "/api/v1/jobs.csv",
@@ -77,7 +75,11 @@ def routes(service: Service, pages: Pages) -> APIRouter:
         }
         if _is_more(request):
             return pages.part(request, "parts/rows.html", **context)
-        return pages.page(request, "history.html", **context)
+        # Without the fields that were left empty.
+        headers = (
+            {"HX-Replace-Url": f"/history?{urlencode(said)}" if said else "/history"} if is_htmx(request) else None
+        )
+        return pages.page(request, "history.html", headers=headers, **context)
 
     return router
 

@@ -39,7 +39,7 @@ def routes(service: Service, pages: Pages) -> APIRouter:
             entry_words=ENTRIES,
             deliveries=await stores.deliveries.of_job(job.id),
             parents=await _parents(service, caller, job),
-            children=[each for each in await _children(service, job) if caller.sees(each)],
+            children=[each for each in await stores.jobs.children(job.id) if caller.sees(each)],
             relations=RELATIONS,
             model_title=_title(service, job),
         )
@@ -99,10 +99,6 @@ async def _parents(service: Service, caller: Caller, job: Job) -> list[Job]:
         chain.insert(0, parent)
         above = parent.parent_id
     return chain
-
-
-async def _children(_service: Service, _job: Job) -> list[Job]:
-    return []
 
 
 def _title(service: Service, job: Job) -> str:

@@ -5,7 +5,7 @@ Says ids only: a page then asks for the cards it shows, each at an address of it
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -31,7 +31,7 @@ def routes(feed: Feed, clock: Clock) -> APIRouter:
     @router.get("/studio/events", response_class=StreamingResponse)
     async def events(caller: SignedIn) -> StreamingResponse:
         """The ids of the jobs that change, as server-sent events."""
-        return StreamingResponse(_stream(feed, clock, caller), media_type="text/event-stream", headers=STREAM_HEADERS)
+        return StreamingResponse(stream(feed, clock, caller), media_type="text/event-stream", headers=STREAM_HEADERS)
 
     @router.get("/studio/alive")
     async def alive(_caller: SignedIn) -> Response:
@@ -41,7 +41,8 @@ def routes(feed: Feed, clock: Clock) -> APIRouter:
     return router
 
 
-async def _stream(feed: Feed, clock: Clock, caller: Caller) -> AsyncIterator[bytes]:
+async def stream(feed: Feed, clock: Clock, caller: Caller) -> AsyncGenerator[bytes, None]:
+    """What one page is sent."""
     async with feed.watch(caller.sees) as watch:
         ends_at = clock.monotonic() + LASTS_S
         # Said once the watch has begun: what happens from here on is heard.

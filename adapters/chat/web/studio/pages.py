@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from adapters.chat.web.feed import Feed
-from adapters.chat.web.studio import job_page, live, pressing, start
+from adapters.chat.web.studio import browse, job_page, live, mine, pressing, start
 from adapters.chat.web.studio.templates import Pages
 from bot.service import Service
 
@@ -13,7 +13,7 @@ from bot.service import Service
 def routes(service: Service, pages: Pages, feed: Feed) -> APIRouter:
     """The routes, bound to one Reelbot; behind the sign-in. The files they need are in `files.routes`, before it."""
     router = APIRouter(include_in_schema=False)
-    for part in (start, job_page, pressing):
+    for part in (start, job_page, pressing, browse, mine):
         router.include_router(part.routes(service, pages))
     router.include_router(live.routes(feed, service.desk.clock))
     return router

@@ -157,7 +157,7 @@ def routes(service: Service, pages: Pages) -> APIRouter:
             return RedirectResponse(f"/jobs/{child.id}", status_code=303)
         if urlsplit(request.headers.get("hx-current-url", "")).path != "/":
             return Response(headers={"HX-Redirect": f"/jobs/{child.id}"}, media_type="text/html")
-        headers = {"HX-Retarget": "#cards", "HX-Reswap": "afterbegin", "HX-Trigger": "dialog:close"}
+        headers = {"HX-Retarget": "#cards", "HX-Reswap": "afterbegin", "HX-Trigger": "dialog:close, job:asked"}
         return pages.part(
             request, "parts/started.html", headers=headers, key="", **await drawn(service, caller, child, "card")
         )

@@ -69,10 +69,11 @@ def routes(service: Service, pages: Pages) -> APIRouter:
                 )
         if not is_htmx(request):
             return RedirectResponse(f"/jobs/{job.id}", status_code=303)
-        # Fresh: the next press is another wish.
+        # A fresh key: the next press is another wish. And what is left has changed.
         return pages.part(
-            request, "parts/started.html", view=await view(service, caller, job), shape="card", key=new_key()
-        )
+            request, "parts/started.html", headers={"HX-Trigger": "job:asked"},
+            view=await view(service, caller, job), shape="card", key=new_key(),
+        )  # fmt: skip
 
     return router
 

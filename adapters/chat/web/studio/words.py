@@ -36,13 +36,16 @@ def usd(amount: Money | int | None) -> str:
     return str(Money(amount)) if amount else "free"
 
 
-def when(moment: datetime | None) -> Markup:
-    """A moment as `<time>`, in UTC; `times.js` says it in the reader's own zone."""
+def when(moment: datetime | None, *, seconds: bool = False) -> Markup:
+    """A moment as `<time>`, in UTC; `page.js` says it in the reader's own zone."""
     if moment is None:
         return Markup("\N{EN DASH}")
     moment = moment.astimezone(UTC)
-    shown = f"{moment.day} {moment:%b %Y, %H:%M} UTC"
-    return Markup('<time datetime="{}" data-local>{}</time>').format(stamp(moment), shown)
+    clock = f"{moment:%H:%M:%S}" if seconds else f"{moment:%H:%M}"
+    shown = f"{moment.day} {moment:%b %Y}, {clock} UTC"
+    return Markup('<time datetime="{}" data-local="{}">{}</time>').format(
+        stamp(moment), "medium" if seconds else "short", shown
+    )
 
 
 def stamp(moment: datetime) -> str:

@@ -1,7 +1,10 @@
 // What every page does besides htmx: times in the reader's zone, the dialog, copying a link, and saying what went wrong.
 const notice = document.getElementById("notice");
 const dialog = document.getElementById("dialog");
-const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const local = {
+  short: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+  medium: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
+};
 let hiding = 0;
 
 export function say(sentence, { lasts = 8000 } = {}) {
@@ -19,9 +22,9 @@ function clock(seconds) {
 
 function times(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
-    time.textContent = local.format(new Date(time.dateTime));
+    time.textContent = (local[time.dataset.local] || local.short).format(new Date(time.dateTime));
   }
-  for (const time of root.querySelectorAll("time[data-ago]")) time.title = local.format(new Date(time.dateTime));
+  for (const time of root.querySelectorAll("time[data-ago]")) time.title = local.short.format(new Date(time.dateTime));
 }
 
 function tick() {
@@ -68,6 +71,11 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dialog:close", () => dialog.close());
 dialog.addEventListener("close", () => dialog.replaceChildren());
 
+function told(text) {
+  try { return JSON.parse(text).detail; } catch { /* no problem document, but perhaps a page */ }
+  return new DOMParser().parseFromString(text, "text/html").querySelector("h1")?.textContent.trim();
+}
+
 // Answers that no fragment of ours stands behind are said, and put nowhere.
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
@@ -75,7 +83,7 @@ document.addEventListener("htmx:after:request", (event) => {
   event.preventDefault();
   let sentence = "The server could not answer; try again in a moment.";
   if (ctx.response.status === 401) sentence = "You are signed out. Load the page anew to sign in again.";
-  try { sentence = JSON.parse(ctx.text).detail || sentence; } catch { /* no problem document */ }
+  else sentence = told(ctx.text) || sentence;
   say(sentence);
 });
 document.addEventListener("htmx:error", (event) => {

@@ -60,6 +60,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.families: list[Family] = []
+        self._calls: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         count, gauge, measure = self._counter, self._gauge, self._histogram
         # What people feel.
         self.jobs_ended = count(
@@ -163,9 +164,18 @@ class Metrics:
 
     def asked(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
         """One call to a provider ended."""
-        if outcome not in NOT_ASKED:
-            self.provider_requests.labels(provider, operation, outcome).inc()
-            self.provider_seconds.labels(provider, operation).observe(seconds)
+        if outcome in NOT_ASKED:
+            return
+        known = self._calls.get((provider, operation, outcome))
+        if known is None:
+            # Looking a series up costs more than counting in it, and polls come by the hundred each second.
+            counter = self.provider_requests.labels(provider, operation, outcome)
+            known = self._calls[provider, operation, outcome] = (
+                counter,
+                self.provider_seconds.labels(provider, operation),
+            )
+        known[0].inc()
+        known[1].observe(seconds)
 
     def settled(self, provider: str, model: str, amount: Money) -> None:
         """A provider charged so much (more). What it gives back is no spending, and a counter never falls."""

@@ -71,7 +71,7 @@ async def serve(
         around=around,
         session_lasts=timedelta(hours=web.session_hours),
         links=SignedLinks(service.keys, service.desk.clock, web.public_url) if web.public_url else None,
-        chats=_chats(settings) if is_whole else (),
+        chats=chats_of(settings) if is_whole else (),
         operators=settings.operators,
     )
     app = create_web(service, parts, doors=doors, is_whole=is_whole)
@@ -79,7 +79,7 @@ async def serve(
         yield address
 
 
-def _chats(settings: Any) -> list[ChatSignIn]:
+def chats_of(settings: Any) -> list[ChatSignIn]:
     """Through which chats people may sign in. `ConfigurationError` when what that needs is missing."""
     makers: dict[str, tuple[Any, Any]] = {
         "slack": (SlackSignIn, settings.slack),

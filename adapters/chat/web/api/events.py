@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from adapters.chat.web.api.schemas import Answers, answers
-from adapters.chat.web.caller import Caller, SignedIn
+from adapters.chat.web.caller import SignedIn
 from adapters.chat.web.feed import Feed, Watch
 from bot.jobs.as_json import moment
 from bot.jobs.model import JobEvent
@@ -53,13 +53,13 @@ def routes(service: Service, feed: Feed) -> APIRouter:
         after = min(after, 2**62)
         if job.is_final and after and not await service.stores.jobs.events(job.id, after=after):
             return Response(status_code=204)
-        stream = _stream(service, feed, caller, job.id, after)
+        stream = _stream(service, feed, job.id, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     return router
 
 
-async def _stream(service: Service, feed: Feed, caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(service: Service, feed: Feed, job_id: str, after: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RECONNECT_MS)
     shown: dict[str, Any] = {}
     async with feed.watch(lambda job: job.id == job_id) as watch:

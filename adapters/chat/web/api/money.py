@@ -21,7 +21,7 @@ from bot.service import Service
 def _a_number(value: object) -> object:
     """JSON's `true` is no number of clips, though it is one of Python's."""
     if isinstance(value, bool):
-        raise ValueError("a number of clips, please")  # noqa: TRY004  # pydantic expects this one
+        raise ValueError("a number of clips, please")  # pydantic expects this one
     return value
 
 

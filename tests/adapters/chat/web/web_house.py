@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from adapters.chat.web.app import WebParts, create_web
+from adapters.chat.web.chat_sign_in import ChatSignIn
 from adapters.chat.web.sessions import Sessions
 from adapters.chat.web.sign_in import SignInRule
 from adapters.media.hosting import SignedLinks
@@ -88,7 +89,13 @@ class WebHouse:
 
 @asynccontextmanager
 async def a_web_house(
-    folder: Path, *, needs_sign_in: bool = False, token: str = TOKEN, operators: tuple[str, ...] = (), **settings: Any
+    folder: Path,
+    *,
+    needs_sign_in: bool = False,
+    token: str = TOKEN,
+    operators: tuple[str, ...] = (),
+    chats: tuple[ChatSignIn, ...] = (),
+    **settings: Any,
 ) -> AsyncIterator[WebHouse]:
     """A Reelbot with its web side. `needs_sign_in`: it has a public URL and an admin token."""
     async with a_house(folder, **settings) as house, AsyncExitStack() as clients:
@@ -103,6 +110,7 @@ async def a_web_house(
             around=around(house.app),
             links=SignedLinks(service.keys, house.clock, PUBLIC_URL) if needs_sign_in else None,
             operators=operators,
+            chats=chats,
         )
         app = create_web(service, parts)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -87,7 +87,7 @@ async def limits_set(
     json
         Print the limit as JSON.
     """
-    from bot.cli.session import session
+    from bot.cli.session import DECIDER, session
     from bot.errors import BadPrompt
     from bot.jobs.as_json import limit_as_json
     from bot.money.scopes import read_limit
@@ -96,7 +96,7 @@ async def limits_set(
         raise BadPrompt("Say --usd, --jobs, or both.")
     limit = read_limit(scope, per, usd=usd, jobs=jobs)
     async with session() as app:
-        await app.stores.limits.put(limit)
+        await app.service.operating.set_limit(DECIDER, limit)
         document = limit_as_json(limit, source="stored")
         show(document, as_json=json, text=f"{scope}: {usd or 'no'} USD and {jobs or 'no'} clips per {per}.")
     return 0
@@ -112,11 +112,11 @@ async def limits_remove(scope: str, *, json: Flag = False) -> int:
     json
         Print the outcome as JSON.
     """
-    from bot.cli.session import session
+    from bot.cli.session import DECIDER, session
     from bot.errors import NotFound
 
     async with session() as app:
-        removed = await app.stores.limits.remove(scope)
+        removed = await app.service.operating.remove_limits(DECIDER, scope)
         if not removed:
             raise NotFound(f"{scope} has no limits of its own; `reelbot limits list` shows them all.")
         show({"removed": scope, "rules": removed}, as_json=json, text=f"Removed {removed} from {scope}.")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from bot.cli.output import show, table
-
-if TYPE_CHECKING:
-    from bot.app import App
 
 Flag = Annotated[bool, Parameter(negative=())]
 EVERY_PROVIDER = "*"
@@ -25,13 +22,12 @@ async def pause(provider: str | None = None, *, json: Flag = False) -> int:
     json
         Print the outcome as JSON.
     """
-    from bot.cli.session import ME, session
+    from bot.cli.session import DECIDER, session
 
     async with session() as app:
-        name = _known(app, provider)
-        await app.stores.health.pause(name, ME.person)
+        paused = await app.service.operating.pause(DECIDER, provider or EVERY_PROVIDER)
         text = f"Paused: {provider or 'every provider'}. `reelbot resume` goes on."
-        show({"paused": await app.stores.health.paused()}, as_json=json, text=text)
+        show({"paused": list(paused)}, as_json=json, text=text)
     return 0
 
 
@@ -45,29 +41,17 @@ async def resume(provider: str | None = None, *, json: Flag = False) -> int:
     json
         Print the outcome as JSON.
     """
-    from bot.cli.session import session
+    from bot.cli.session import DECIDER, session
 
     async with session() as app:
-        was_held = await app.origin.held()
-        await app.stores.health.resume(_known(app, provider))
-        held, paused = await app.origin.held(), await app.stores.health.paused()
-        text = f"Still paused: {', '.join(paused)}." if paused else "Renders are started again."
-        if held is not None:
-            text = f"{held} `reelbot resume`, without a name, is what ends that."
-        elif was_held is not None and not paused:
+        now = await app.service.operating.resume(DECIDER, provider or EVERY_PROVIDER)
+        text = f"Still paused: {', '.join(now.paused)}." if now.paused else "Renders are started again."
+        if now.held is not None:
+            text = f"{now.held} `reelbot resume`, without a name, is what ends that."
+        elif now.was_held is not None and not now.paused:
             text = "The hold after the restore is over: renders are started, paid and posted again."
-        show({"paused": paused, "held": held}, as_json=json, text=text)
+        show({"paused": list(now.paused), "held": now.held}, as_json=json, text=text)
     return 0
-
-
-def _known(app: App, provider: str | None) -> str:
-    from bot.errors import BadPrompt
-
-    if provider is None:
-        return EVERY_PROVIDER
-    if provider not in app.desk.providers:
-        raise BadPrompt(f"There is no provider {provider!r} here; there is: {', '.join(app.desk.providers)}.")
-    return provider
 
 
 async def block(user: str, *, undo: Flag = False, json: Flag = False) -> int:
@@ -83,11 +67,12 @@ async def block(user: str, *, undo: Flag = False, json: Flag = False) -> int:
         Print the outcome as JSON.
     """
     from bot.cli.money import requester_of
-    from bot.cli.session import session
+    from bot.cli.session import DECIDER, session
 
     person = requester_of(user).person
     async with session() as app:
-        await (app.stores.workspaces.unblock(person) if undo else app.stores.workspaces.block(person))
+        operating = app.service.operating
+        await (operating.unblock(DECIDER, person) if undo else operating.block(DECIDER, person))
         text = f"{person} may ask again." if undo else f"{person} is refused from now on."
         show({"user": person, "blocked": not undo}, as_json=json, text=text)
     return 0
@@ -148,15 +133,11 @@ async def workspaces_block(workspace: str, *, json: Flag = False) -> int:
 
 
 async def _permit(workspace: str, permission: str, *, as_json: bool) -> int:
-    from bot.cli.session import session
-    from bot.errors import BadPrompt
+    from bot.cli.session import DECIDER, session
     from bot.workspaces import Permission
 
-    platform, _, name = workspace.partition(":")
-    if not platform or not name or ":" in name:
-        raise BadPrompt(f"{workspace!r} names no workspace; write it like discord:1 or slack:T1.")
     async with session() as app:
-        await app.stores.workspaces.put(platform, name, Permission(permission))
+        await app.service.operating.permit(DECIDER, workspace, Permission(permission))
         show({"workspace": workspace, "permission": permission}, as_json=as_json, text=f"{workspace} is {permission}.")
     return 0
 

@@ -101,7 +101,7 @@ def add_settings(tree: Commands, front: Front) -> None:
                 raise BadPrompt(say("Say how many dollars, how many clips, or both."))
             name = _scope(caller, scope, role, member)
             lead = Lead(platform=PLATFORM, workspace=caller.workspace, presser=caller.presser)
-            await set_limit(front.service.stores, lead, name, per, usd=usd, clips=clips)
+            await set_limit(front.service.operating, lead, name, per, usd=usd, clips=clips)
             await _tell(front, turn, caller)
 
     tree.add_command(group)

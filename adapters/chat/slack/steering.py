@@ -182,7 +182,7 @@ async def chosen(front: Front, caller: Caller, view: Mapping[str, Any]) -> dict[
     lead = Lead(platform=PLATFORM, workspace=caller.scene.team, presser=caller.presser)
     for wish in wishes:
         try:
-            await set_limit(stores, lead, wish.scope, wish.per, usd=wish.usd, clips=wish.clips)
+            await set_limit(front.service.operating, lead, wish.scope, wish.per, usd=wish.usd, clips=wish.clips)
         except (BadPrompt, NotAllowed) as error:
             # Only the workspace's own can be refused here, and it is the first.
             return {wish.block: in_language(str(error), caller.locale)}

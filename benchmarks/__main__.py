@@ -28,6 +28,8 @@ NAMES = (
     "fitting",
     "discord",
     "slack",
+    "metrics",
+    "web",
 )
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -63,7 +63,7 @@ async def reelbot(folder: Path, service: VendorProcess, **settings: object) -> A
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(loaded, Parts(workshop=FakeWorkshop())))
         await stack.enter_async_context(app.run_engine("run"))
-        address = await stack.enter_async_context(serve(app.service, app.settings, app.data_dir, app.readiness))
+        address = await stack.enter_async_context(serve(app.service, app.settings, app.data_dir, app.parts))
         yield app, address
 
 

@@ -52,7 +52,7 @@ async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[tuple[str, Report
         role = slack_role(app.service, app.settings, slack_courier(app), app.readiness)
         door = await stack.enter_async_context(role)
         assert door is not None
-        serving = serve(app.service, app.settings, app.data_dir, app.readiness, doors=[door], is_whole=False)
+        serving = serve(app.service, app.settings, app.data_dir, app.parts, doors=[door], is_whole=False)
         address = await stack.enter_async_context(serving)
         moving = [
             asyncio.create_task(transfers(app, options["line"], number))

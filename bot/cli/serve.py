@@ -201,7 +201,7 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool, opens: bool 
                 from adapters.chat.web.server import serve
 
                 serving = serve(
-                    app.service, app.settings, app.data_dir, app.readiness, doors=doors, is_whole="web" in roles,
+                    app.service, app.settings, app.data_dir, app.parts, doors=doors, is_whole="web" in roles,
                     exposition=app.exposition, around=around(app),
                 )  # fmt: skip
                 address = await stack.enter_async_context(serving)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
@@ -55,6 +55,13 @@ def _zone(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
+    parts = _address(value)
+    if parts.query or parts.fragment:
+        raise ValueError("must not have a ? or # part")
+    return value.rstrip("/")
+
+
+def _address(value: str) -> SplitResult:
     is_good = False
     parts = urlsplit("")
     try:
@@ -64,13 +71,14 @@ def _web_address(value: str) -> str:
         pass  # a bracket or a port that is none: said below
     if not is_good or any(character.isspace() for character in value):
         raise ValueError("must be an address that begins with https:// or http://")
-    if parts.query or parts.fragment:
-        raise ValueError("must not have a ? or # part")
-    return value.rstrip("/")
+    return parts
 
 
 def _secret_address(value: SecretStr) -> SecretStr:
-    return SecretStr(_web_address(value.get_secret_value()))
+    # Taken as it is: what others hand out as a webhook often ends in a key behind a question mark.
+    if _address(value.get_secret_value()).fragment:
+        raise ValueError("must not have a # part")
+    return value
 
 
 def _database(value: SecretStr) -> SecretStr:

@@ -133,7 +133,7 @@ async def a_site(
         offer.links = SignedLinks(app.keys, house.clock, PUBLIC_URL)
         service = furnish(app.service)
         async with (
-            serve(service, app.settings, app.data_dir, app.readiness) as address,
+            serve(service, app.settings, app.data_dir, app.parts) as address,
             httpx.AsyncClient(base_url=address, timeout=30) as client,
         ):
             yield Site(house=house, provider=offer, client=client, ear=ear)

@@ -330,7 +330,7 @@ async def test_answering_never_waits_for_the_outside(town: Town) -> None:
 async def client(app: App) -> AsyncIterator[httpx.AsyncClient]:
     """A browser on this machine, over a real socket."""
     async with (
-        serve(app.service, app.settings, app.data_dir, app.readiness) as address,
+        serve(app.service, app.settings, app.data_dir, app.parts) as address,
         httpx.AsyncClient(base_url=address, timeout=60) as found,
     ):
         yield found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.chat.slack.courier import SlackCourier
 from adapters.chat.slack.text import escaped, message
 from bot.alerts import Sink
+from bot.errors import DeliveryDelayed
 from bot.ports import Courier
 
 
@@ -15,7 +16,9 @@ def alarm(courier: Courier, channel: str) -> Sink:
 
     async def tell(sentence: str) -> None:
         bot = await bots.home()
-        if bot is not None:
-            await api.call(bot, "chat.postMessage", channel=channel, **message(escaped(sentence)))
+        if bot is None:
+            # Raised, so that it is told later: an alert that nobody heard was not told.
+            raise DeliveryDelayed("Slack does not say which workspace REELBOT_SLACK__BOT_TOKEN belongs to.")
+        await api.call(bot, "chat.postMessage", channel=channel, **message(escaped(sentence)))
 
     return tell

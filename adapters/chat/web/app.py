@@ -32,10 +32,11 @@ from adapters.media.hosting import SignedLinks
 from bot import __version__
 from bot.errors import NotAllowed
 from bot.people import Role
+from bot.readiness import Part
 from bot.service import Service
 
-Readiness = Callable[[], Awaitable[Mapping[str, str]]]
-"""Each part by name: `ok`, or what is wrong."""
+Readiness = Callable[[], Awaitable[Mapping[str, Part]]]
+"""How each part stands, by name."""
 Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
 """The metrics as Prometheus reads them, and their content type."""
 
@@ -102,16 +103,12 @@ def _add_health(app: FastAPI, sign_in: SignIn, readiness: Readiness) -> None:
 
         What only warns leaves us ready: a provider that rests makes its jobs wait, and its webhooks must still reach us.
         """
-        parts = {name: _part(name, found) for name, found in (await readiness()).items()}
-        status = 503 if any(part["status"] == "fail" for part in parts.values()) else 200
+        parts = await readiness()
+        status = 503 if any(part.status == "fail" for part in parts.values()) else 200
         if not await _may_see(request, sign_in):
             return Response(status_code=status)
-        return JSONResponse({"status": "ok" if status == 200 else "unready", "parts": parts}, status)
-
-
-def _part(name: str, found: str) -> dict[str, str]:
-    worst = "warn" if name.startswith("provider.") else "fail"
-    return {"status": "ok" if found == "ok" else worst, "what": found}
+        document = {name: part.as_json() for name, part in parts.items()}
+        return JSONResponse({"status": "ok" if status == 200 else "unready", "parts": document}, status)
 
 
 async def _may_see(request: Request, sign_in: SignIn) -> bool:

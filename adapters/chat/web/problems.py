@@ -108,8 +108,9 @@ def allowed(routes: Sequence[Any], path: str) -> set[str]:
     return methods
 
 
-def install(app: FastAPI, explain: Explain) -> None:
+def install(app: FastAPI, explain: Explain | None = None) -> None:
     """Answer every failure of this application."""
+    explain = explain or Explain()
 
     async def answer(request: Request, error: Exception) -> Response:
         return explain(request, error)

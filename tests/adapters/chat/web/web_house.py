@@ -104,7 +104,7 @@ async def a_web_house(
         service = house.app.service
         parts = WebParts(
             rule=rule,
-            readiness=house.app.readiness,
+            readiness=house.app.parts,
             upload_limit_bytes=2_000_000,
             exposition=house.app.exposition,
             around=around(house.app),

@@ -12,12 +12,15 @@ from adapters.chat.web.caller import Caller, SignedIn
 from adapters.chat.web.studio.templates import Pages, is_htmx
 from adapters.chat.web.studio.views import views
 from bot.errors import BadPrompt, NotAllowed
+from bot.jobs.model import Job
 from bot.jobs.search import Search, read_search
 from bot.jobs.states import State
 from bot.people import Role
 from bot.service import Service
 
 TILES = 24
+MOST_PAGES = 5
+"""Read for one page of the gallery, where clips are rare among jobs."""
 ROWS = 25
 FILTERS = ("q", "state", "user", "since", "until", "cost_min", "cost_max")
 Word = Annotated[str, Query(max_length=1000)]
@@ -33,13 +36,11 @@ def routes(service: Service, pages: Pages) -> APIRouter:
         """Finished clips, newest first; `whose=all` are those of everybody whom one sees."""
         sees_all = whose == "all" and caller.may(Role.TEAM_LEAD)
         search = caller.confine(Search()) if sees_all else Search(person=caller.person)
-        page = await service.stores.history.page(
-            **asdict(search) | {"state": State.DELIVERED}, limit=TILES, cursor=cursor or None
-        )
+        found, following = await _clips(service, search, cursor or None)
         older = {"whose": "all"} if sees_all else {}
         context: dict[str, Any] = {
-            "views": await views(service, caller, page.jobs),
-            "older": f"/gallery?{urlencode({**older, 'cursor': page.next_cursor})}" if page.next_cursor else None,
+            "views": await views(service, caller, found),
+            "older": f"/gallery?{urlencode({**older, 'cursor': following})}" if following else None,
             "shape": "tile",
             "sees_all": sees_all,
             "is_first": not cursor,
@@ -82,6 +83,18 @@ def routes(service: Service, pages: Pages) -> APIRouter:
         return pages.page(request, "history.html", headers=headers, **context)
 
     return router
+
+
+async def _clips(service: Service, search: Search, cursor: str | None) -> tuple[list[Job], str | None]:
+    """At least `TILES` clips that are kept, however their jobs ended, and where to go on; fewer where many have none."""
+    clips: list[Job] = []
+    for _ in range(MOST_PAGES):
+        page = await service.stores.history.page(**asdict(search), limit=TILES, cursor=cursor)
+        clips += [job for job in page.jobs if job.is_final and job.output is not None and job.clip_deleted_at is None]
+        cursor = page.next_cursor
+        if cursor is None or len(clips) >= TILES:
+            break
+    return clips, cursor
 
 
 def _search(caller: Caller, said: dict[str, str]) -> Search:

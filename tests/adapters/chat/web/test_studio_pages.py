@@ -351,3 +351,17 @@ async def test_a_token_form_that_makes_no_sense_is_explained(tmp_path: Path, sai
 
         assert answer.status_code == 422
         assert read(answer.text).all("input", value="kept")
+
+
+async def test_the_gallery_holds_every_clip_that_is_kept(tmp_path: Path) -> None:
+    """However its job ended; a job without a clip has no tile, and does not hide older ones."""
+    async with a_web_house(tmp_path, needs_sign_in=True) as web:
+        client = await alice(web)
+        kept = await web.delivered(client)
+        for _ in range(30):
+            await web.ask(client)
+
+        page = read((await client.get("/gallery")).text)
+
+        assert [tile["data-job"] for tile in page.all("li", class_="tile")] == [kept.id]
+        assert not page.all("p", id="more")

@@ -93,6 +93,10 @@ if (form) {
     prompt.focus();
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
   });
+  // What opens below the edge would open unseen.
+  form.addEventListener("toggle", (event) => {
+    if (event.target.open) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
   prompt.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) { event.preventDefault(); form.requestSubmit(); }
   });
@@ -103,6 +107,7 @@ if (form) {
     const { ctx } = event.detail;
     if (ctx.sourceElement === form && ctx.response.status < 400) {
       document.querySelector("#cards > :first-child")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      document.getElementById("live").textContent = "Your clip was asked for.";
     }
   });
   // A browser that goes back keeps the file it had.

@@ -10,10 +10,14 @@ from adapters.chat.web.studio.templates import Pages
 from bot.service import Service
 
 
-def routes(service: Service, pages: Pages, feed: Feed) -> APIRouter:
-    """The routes, bound to one Reelbot; behind the sign-in. The files they need are in `files.routes`, before it."""
+def routes(service: Service, pages: Pages, feed: Feed, *, upload_limit_bytes: int | None = None) -> APIRouter:
+    """The routes, bound to one Reelbot; behind the sign-in. The files they need are in `files.routes`, before it.
+
+    `upload_limit_bytes` is what the server takes in one request: said on the page, before anybody waits in vain.
+    """
     router = APIRouter(include_in_schema=False)
-    for part in (start, job_page, pressing, browse, mine):
+    router.include_router(start.routes(service, pages, upload_limit_bytes))
+    for part in (job_page, pressing, browse, mine):
         router.include_router(part.routes(service, pages))
     router.include_router(live.routes(feed, service.desk.clock))
     return router

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response, UploadFile
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
@@ -27,19 +27,19 @@ PROMPT_WORDS = (
     ("--1080p", "its resolution"),
     ("--camera zoom-in", "how the camera moves: " + ", ".join(CAMERAS)),
     ("--motion high", "how much moves: low or high"),
-    ("--seed 7", "the same seed gives the same clip"),
+    ("--seed 7", "the seed of an earlier clip, to come close to it again"),
     ('--neg "blurry, text"', "what should not be in it"),
 )
 
 
-def routes(service: Service, pages: Pages) -> APIRouter:
+def routes(service: Service, pages: Pages, upload_limit_bytes: int | None) -> APIRouter:
     """The routes, bound to one Reelbot."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
     async def studio(request: Request, caller: SignedIn) -> Response:
         """The page, with what was made last."""
-        return await _page(service, pages, request, caller, {})
+        return await _page(service, pages, request, caller, {}, upload_limit_bytes)
 
     @router.get("/studio/options")
     async def options(request: Request, caller: SignedIn) -> Response:
@@ -65,7 +65,14 @@ def routes(service: Service, pages: Pages) -> APIRouter:
                     return beside(pages, request, error, f"{place}-trouble")
                 troubles = {place: str(error)}
                 return await _page(
-                    service, pages, request, caller, said, troubles=troubles, status_code=error.http_status
+                    service,
+                    pages,
+                    request,
+                    caller,
+                    said,
+                    upload_limit_bytes,
+                    troubles=troubles,
+                    status_code=error.http_status,
                 )
         if not is_htmx(request):
             return RedirectResponse(f"/jobs/{job.id}", status_code=303)
@@ -89,6 +96,7 @@ async def _page(
     request: Request,
     caller: Caller,
     said: Mapping[str, str],
+    upload_limit_bytes: int | None,
     *,
     troubles: Mapping[str, str] | None = None,
     status_code: int = 200,
@@ -103,6 +111,7 @@ async def _page(
         views=await views(service, caller, found.jobs),
         troubles=troubles or {},
         prompt_words=PROMPT_WORDS,
+        most_bytes=upload_limit_bytes,
         **_offer(service, chosen),
     )
 
@@ -136,7 +145,7 @@ def _asked(form: FormData, said: Mapping[str, str]) -> Asked:
         expand=bool(said.get("expand")) if said.get("expands") else None,
         camera=said.get("camera") or None,
         motion=said.get("motion") or None,
-        audio=audio if isinstance(audio, UploadFile) and audio.size else None,
+        audio=audio if audio is not None and not isinstance(audio, str) and audio.size else None,
     )
 
 

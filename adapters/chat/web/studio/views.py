@@ -18,9 +18,10 @@ from bot.service import Service
 
 Shape = Literal["card", "tile", "row", "page"]
 """How a page draws a job."""
-SOMEBODY_S = frozenset({"cancel", "resend", "delete"})
-"""What a team lead may press, too."""
 OWN = frozenset({"start", "edit"})
+"""What only who asked may press, and operators."""
+LEADS_TOO = frozenset({"cancel", "resend", "delete"})
+"""What a team lead may press as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,6 @@ def may_press(caller: Caller, job: Job, action: str) -> bool:
     is_theirs = presser.is_operator or presser.person == job.requester.person
     if action in OWN:
         return is_theirs
-    if action in SOMEBODY_S:
+    if action in LEADS_TOO:
         return is_theirs or presser.is_team_lead
     return True

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
+from adapters.chat.web.caller import ADMIN, Caller
+from adapters.chat.web.studio.pages import routes
+from adapters.chat.web.studio.templates import Pages
 from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.people import Role
@@ -14,6 +20,7 @@ from tests.adapters.chat.web.reading import read
 from tests.adapters.chat.web.web_house import WebHouse, a_web_house
 from tests.emulators.judge_chat import PICTURE_MAGIC
 from tests.fakes.provider import FakeProvider
+from tests.fakes.workshop import SOUND_MAGIC
 
 PICTURE = ("lake.png", PICTURE_MAGIC + b"lake", "image/png")
 PIECE = {"HX-Request": "true"}
@@ -107,6 +114,7 @@ async def test_what_cannot_be_done_is_said_beside_its_field(tmp_path: Path, fiel
         assert "<" not in piece.text
         whole = read(page.text)
         assert whole.all("p", id=f"{place}-trouble", role="alert")
+        assert re.search(rf'id="{place}-trouble" role="alert">{re.escape(piece.text.strip())}</p>', page.text)
         if "prompt" in fields:
             assert fields["prompt"][:2000] in whole.text
         assert await jobs(web) == 0
@@ -273,3 +281,66 @@ async def test_the_newest_jobs_are_on_the_first_page(tmp_path: Path) -> None:
 
         assert len(page.all("article")) == 1
         assert "alice's own" in page.text
+
+
+async def test_a_sound_goes_along_and_a_wrong_one_is_said_beside_it(tmp_path: Path) -> None:
+    """Where the chosen model takes one."""
+    provider = FakeProvider()
+    provider.takes_audio = True
+    async with a_web_house(tmp_path, providers=[provider]) as web:
+        wrong = {"image": PICTURE, "audio": ("a.wav", b"no sound", "audio/wav")}
+        right = {"image": PICTURE, "audio": ("a.wav", SOUND_MAGIC + b"waves", "audio/wav")}
+
+        refused = await web.client.post("/studio/jobs", data={"prompt": "zoom"}, files=wrong, headers=PIECE)
+        page = await web.client.post("/studio/jobs", data={"prompt": "zoom"}, files=wrong)
+        taken = await web.client.post("/studio/jobs", data={"prompt": "zoom"}, files=right, headers=PIECE)
+
+        assert refused.headers["hx-retarget"] == "#ask-audio-trouble"
+        assert 'id="ask-audio-trouble" role="alert">This is not a sound.' in page.text
+        assert taken.status_code == 200
+        [job] = (await web.house.app.stores.history.page()).jobs
+        assert job.settings.audio
+
+
+async def test_an_upload_with_too_many_parts_is_refused(tmp_path: Path) -> None:
+    """A form of somebody's own making keeps nothing and breaks nothing."""
+    async with a_web_house(tmp_path) as web:
+        many = [("image", (f"{number}.png", PICTURE[1])) for number in range(9)]
+        fields = {f"field{number}": "x" for number in range(90)}
+
+        files = await web.client.post("/studio/jobs", data={"prompt": "zoom"}, files=many)
+        text = await web.client.post("/studio/jobs", data={"prompt": "zoom", **fields}, files={"image": PICTURE})
+
+        assert (files.status_code, text.status_code) == (400, 400)
+        assert await jobs(web) == 0
+
+
+async def test_who_is_blocked_is_told_so_at_the_button(tmp_path: Path) -> None:
+    """And a place that may not spend yet hears who can allow it."""
+    async with a_web_house(tmp_path, needs_sign_in=True, allowed_workspaces="slack:T9") as web:
+        client = await web.as_("slack:T1:UALICE", Role.MEMBER)
+
+        answer = await start(client)
+
+        assert answer.status_code == 403
+        assert answer.headers["hx-retarget"] == "#start-trouble"
+        assert "an operator of this Reelbot must allow it first" in answer.text
+
+
+async def test_how_much_may_be_sent_is_said_before(tmp_path: Path) -> None:
+    """The page knows what the server takes in one request."""
+    async with a_web_house(tmp_path) as web:
+        service, clock = web.house.app.service, web.house.clock
+        app = FastAPI()
+        app.include_router(routes(service, Pages(clock), web.app.state.feed, upload_limit_bytes=50_000_000))
+
+        @app.middleware("http")
+        async def sign_in(request: Request, call_next: RequestResponseEndpoint) -> Response:
+            request.state.caller = Caller(requester=ADMIN, role=Role.OPERATOR, name="admin", by="local")
+            return await call_next(request)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            page = read((await client.get("/")).text)
+
+        assert "up to 50 MB" in page.text
+        assert page.all("input", id="image", data_most="50000000")

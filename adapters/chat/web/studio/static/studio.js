@@ -11,12 +11,18 @@ const taken = hint?.textContent;
 let address = null;
 
 function show() {
-  const [file] = image.files;
+  let [file] = image.files;
+  trouble.textContent = "";
+  if (file && file.size > Number(image.dataset.most || Infinity)) {
+    // Sent all the same it would be refused unread, which a browser may show as a broken connection.
+    trouble.textContent = `${file.name} is too big: it has ${Math.ceil(file.size / 1e6)} MB.`;
+    image.value = "";
+    file = undefined;
+  }
   if (address) URL.revokeObjectURL(address);
   address = file ? URL.createObjectURL(file) : null;
   preview.hidden = !file;
   drop.classList.toggle("full", Boolean(file));
-  trouble.textContent = "";
   hint.textContent = file ? file.name : taken;
   if (file) preview.src = address;
   else preview.removeAttribute("src");

@@ -12,6 +12,10 @@ let again = 0;
 let missed = false;
 
 const shown = () => document.querySelectorAll("[data-job]");
+const isSeen = (card) => {
+  const { top, bottom } = card.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+};
 const changed = (card) => window.htmx?.trigger(card, "job:changed");
 
 function connect() {
@@ -20,8 +24,8 @@ function connect() {
   source = new EventSource("/studio/events");
   source.addEventListener("open", () => {
     waits = 0;
-    // What happened while nobody listened.
-    if (missed) for (const card of shown()) changed(card);
+    // What happened while nobody listened; of what has ended, only what one sees.
+    if (missed) for (const card of shown()) if (!("ended" in card.dataset) || isSeen(card)) changed(card);
     missed = false;
   });
   source.addEventListener("job", (event) => {

@@ -71,9 +71,11 @@ if (form) {
   preview.addEventListener("error", () => {
     preview.hidden = true;
     drop.classList.remove("full");
-    if (image.files.length) {
-      hint.textContent = `${image.files[0].name}: your browser cannot show this kind of picture, but Reelbot can use it.`;
-    }
+    const [file] = image.files;
+    if (!file) return;
+    const known = /^image\/(hei[cf]|avif|bmp|tiff)$/.test(file.type) || /\.(hei[cf]|avif|bmp|tiff?)$/i.test(file.name);
+    const then = known ? "but Reelbot can use it." : "and Reelbot may not be able to use it.";
+    hint.textContent = `${file.name}: your browser cannot show this picture, ${then}`;
   });
   document.getElementById("photo").addEventListener("change", (event) => take(event.target.files));
   document.addEventListener("paste", (event) => {

@@ -149,6 +149,7 @@ class Erasure:
             )
             await connection.execute(tables.wishes.update().where(tables.wishes.c.by == person).values(by=FORGOTTEN))
             await connection.execute(_forget_installer(person))
+            await connection.run_sync(_forget_on_the_page, person)
         return scope
 
     async def drop_pseudonyms(self) -> int:
@@ -212,6 +213,26 @@ def _forget_installer(person: str) -> sa.Update:
     table = tables.installations
     where = (table.c.platform == platform, table.c.workspace == workspace, table.c.installed_by == user)
     return table.update().where(*where).values(installed_by=None)
+
+
+def _forget_on_the_page(connection: sa.Connection, person: str) -> None:
+    """Their tokens end, they are signed out, and the audit trail keeps that something was done, not by or to whom."""
+    tokens, members, audit = tables.api_tokens, tables.members, tables.audit
+    connection.execute(tokens.delete().where(tokens.c.person == person))
+    connection.execute(tokens.update().where(tokens.c.created_by == person).values(created_by=FORGOTTEN))
+    connection.execute(members.delete().where(members.c.person == person))
+    connection.execute(audit.update().where(audit.c.by == person).values(by=FORGOTTEN))
+    named = sa.or_(
+        audit.c.subject.in_([person, f"user:{person}"]), sa.cast(audit.c.details, sa.String).contains(f'"{person}"')
+    )
+    connection.execute(
+        audit.update()
+        .where(named)
+        .values(
+            subject=sa.case((audit.c.subject.in_([person, f"user:{person}"]), FORGOTTEN), else_=audit.c.subject),
+            details={},
+        )
+    )
 
 
 def _blank_events(connection: sa.Connection, job_id: JobId) -> None:

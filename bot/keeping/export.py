@@ -19,6 +19,7 @@ from bot.errors import NO_ROOM, BadPrompt, DiskFull, NotFound
 from bot.jobs.as_json import limit_as_json, moment
 from bot.jobs.model import Asset, Job
 from bot.keeping.files import as_file
+from bot.people import token_as_json
 from bot.ports import Clock, MediaStore
 from bot.stores import Stores
 
@@ -106,6 +107,7 @@ class Exporter:
         }  # fmt: skip
         if extent.person is not None:
             head["blocked"] = await self._stores.workspaces.is_blocked(extent.person)
+            head |= await self._on_the_page(extent.person)
         with document.open("w", encoding="utf-8") as out:
             out.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "jobs": [')
             async for job in self._jobs(extent):
@@ -163,6 +165,16 @@ class Exporter:
                 {"at": moment(each["at"]), "kind": each["kind"], "micro_usd": each["micro_usd"]} for each in entries
             ],
         }
+
+    async def _on_the_page(self, person: str) -> dict[str, Any]:
+        """How they signed in to the web side, and with which tokens programs do."""
+        member = await self._stores.members.load(person)
+        signed_in = None
+        if member is not None:
+            first, last = moment(member.first_seen_at), moment(member.signed_in_at)
+            signed_in = {"name": member.name, "role": member.role.value, "first_seen_at": first, "signed_in_at": last}
+        tokens = [token_as_json(each) for each in await self._stores.tokens.all(person)]
+        return {"signed_in": signed_in, "tokens": tokens}
 
     async def _limits(self, extent: Extent) -> list[dict[str, Any]]:
         stored = await self._stores.limits.stored()

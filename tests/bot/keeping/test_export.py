@@ -17,6 +17,7 @@ from bot.errors import BadPrompt, DiskFull
 from bot.keeping import export as exporting
 from bot.keeping.export import Extent
 from bot.money.limits import Limit, Period
+from bot.people import Role, TokenScope
 from tests.factories import ALICE, BOB, MALLORY
 from tests.house import House, a_house
 
@@ -97,12 +98,17 @@ async def test_a_persons_own_limit_and_block_are_told(tmp_path: Path) -> None:
             limit = Limit(scope=f"user:{who.person}", period=Period.DAY, micro_usd=1_000_000, jobs=None)
             await house.app.stores.limits.put(limit)
         await house.app.stores.workspaces.block(ALICE.person)
+        await house.app.stores.members.sign_in(ALICE.person, name="Alice", role=Role.MEMBER)
+        _, secret = await house.app.stores.tokens.make(ALICE.person, [TokenScope.READ], by="api:admin", label="laptop")
 
         await house.app.service.exporter.export(Extent(person=ALICE.person), tmp_path / "out")
 
         document = read(tmp_path / "out")
         assert [each["scope"] for each in document["limits"]] == [f"user:{ALICE.person}"]
         assert document["blocked"] is True
+        assert (document["signed_in"]["name"], document["signed_in"]["role"]) == ("Alice", "member")
+        assert [each["label"] for each in document["tokens"]] == ["laptop"]
+        assert secret not in json.dumps(document)
 
 
 async def test_a_file_that_is_gone_is_named_as_missing(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.deciding import Decider
 from bot.errors import Expired, LimitReached, NotAllowed, NotFound
 from bot.jobs.actions import Presser
 from bot.jobs.lineage import Changes
 from bot.jobs.model import Delivery, Job, Relation, RenderSettings, Requester
 from bot.jobs.states import State
 from bot.money.amount import Money
+from bot.people import Role, TokenScope
 from bot.ports import MessageRef, Rendering
 from tests.factories import ALICE, BOB, a_request
 from tests.house import OPERATOR, House, a_house
@@ -147,6 +149,7 @@ async def test_a_forgotten_person_is_in_no_table_and_what_was_spent_still_counts
     async with a_house(tmp_path, **tight) as house:
         await delivered(house)
         await delivered(house)
+        await on_the_page(house)
 
         await forget(house)
 
@@ -160,6 +163,20 @@ async def test_a_forgotten_person_is_in_no_table_and_what_was_spent_still_counts
         assert "user:forgotten:" not in everything_stored(house)
         assert await house.app.unequal_sums() == []
         assert (await house.ask()).state is State.RECEIVED
+
+
+async def on_the_page(house: House) -> None:
+    """She signed in, has a token, made one for Bob, and an operator gave her a role and a limit."""
+    stores, operating = house.app.stores, house.app.service.operating
+    olga = Decider(person="api:olga", role=Role.OPERATOR)
+    person = "slack:T1:alice"
+    await stores.members.sign_in(person, name="alice", role=Role.MEMBER)
+    await operating.give_role(olga, person, Role.OPERATOR)
+    await operating.make_token(Decider(person=person, role=Role.OPERATOR), "bob", [TokenScope.READ])
+    await operating.make_token(olga, person, [TokenScope.READ], label="alice's laptop")
+    await operating.block(olga, person)
+    await operating.unblock(olga, person)
+    await house.app.service.forgetting.forget(person)
 
 
 async def test_being_forgotten_twice_adds_up(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import pytest
-
 from adapters.chat.web.studio.files import STATIC, read_files
 from tests.adapters.chat.web.web_house import a_web_house
 
@@ -75,26 +73,18 @@ async def test_files_are_served_for_ever_and_with_their_kind(tmp_path: Path) -> 
             assert "immutable" in answer.headers["cache-control"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../files.py",
-        "..%2ffiles.py",
-        "vendor/../../files.py",
-        "%2e%2e/files.py",
-        "vendor/vendor.json",
-        "nothing.css",
-        "",
-    ],
-)
-async def test_a_path_is_looked_up_and_never_opened(tmp_path: Path, path: str) -> None:
+async def test_a_path_is_looked_up_and_never_opened(tmp_path: Path) -> None:
     """Nothing outside the table can be named, however it is written."""
     digest = next(iter(read_files().values())).digest
+    paths = (
+        "../files.py", "..%2ffiles.py", "vendor/../../files.py", "%2e%2e/files.py", "vendor/vendor.json", "nothing.css", "",
+    )  # fmt: skip
     async with a_web_house(tmp_path) as web:
-        answer = await web.client.get(f"/static/{digest}/{path}", follow_redirects=True)
+        for path in paths:
+            answer = await web.client.get(f"/static/{digest}/{path}", follow_redirects=True)
 
-    assert answer.status_code == 404
-    assert "import" not in answer.text
+            assert answer.status_code == 404, path
+            assert "import" not in answer.text
 
 
 async def test_an_old_address_is_gone(tmp_path: Path) -> None:

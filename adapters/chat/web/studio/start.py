@@ -16,7 +16,7 @@ from adapters.chat.web.studio.choices import CAMERAS, MOTIONS, Choices, choices,
 from adapters.chat.web.studio.refusals import beside, field_of
 from adapters.chat.web.studio.templates import Pages, is_htmx
 from adapters.chat.web.studio.views import view, views
-from bot.errors import BadInput, BadPrompt, ReelbotError
+from bot.errors import BadInput, BadPrompt, ReelbotError, RequestKeyReused
 from bot.people import Role
 from bot.service import Service
 
@@ -61,6 +61,10 @@ def routes(service: Service, pages: Pages, upload_limit_bytes: int | None) -> AP
                 job = await accept(service, caller, _asked(form, said), key=said.get("key"))
             except ReelbotError as error:
                 place = _place(error, said)
+                if is_htmx(request) and isinstance(error, RequestKeyReused):
+                    # An answer got lost, and the form was changed since: with a new key it is another wish.
+                    headers = {"HX-Retarget": "#start-trouble", "HX-Reswap": "innerHTML"}
+                    return pages.part(request, "parts/arrived.html", status_code=422, headers=headers, key=new_key())
                 if is_htmx(request):
                     return beside(pages, request, error, f"{place}-trouble")
                 troubles = {place: str(error)}

@@ -61,6 +61,21 @@ async def test_a_double_press_is_one_job(tmp_path: Path) -> None:
         assert await jobs(web) == 1
 
 
+async def test_a_form_that_was_changed_after_a_lost_answer_can_be_sent_again(tmp_path: Path) -> None:
+    """The key names what arrived before; the answer says so, and brings the key of another wish."""
+    async with a_web_house(tmp_path) as web:
+        await start(web.client, key="one-form", prompt="zoom in")
+
+        refused = await start(web.client, key="one-form", prompt="zoom out")
+        key = read(refused.text).all("input", id="ask-key", hx_swap_oob="true")[0]["value"]
+        taken = await start(web.client, key=str(key), prompt="zoom out")
+
+        assert refused.status_code == 422
+        assert refused.headers["hx-retarget"] == "#start-trouble"
+        assert taken.status_code == 200
+        assert await jobs(web) == 2
+
+
 async def test_without_a_script_one_is_led_to_the_jobs_page(tmp_path: Path) -> None:
     """The form posts by itself, and its answer is a page."""
     async with a_web_house(tmp_path) as web:

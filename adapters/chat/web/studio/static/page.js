@@ -87,7 +87,12 @@ document.addEventListener("htmx:after:request", (event) => {
   say(sentence);
 });
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx && !event.detail.ctx.response) say("The server cannot be reached; nothing was changed.");
+  const { ctx } = event.detail;
+  if (!ctx || ctx.response) return;
+  // Nobody knows whether it arrived; a form with a key may be sent again all the same.
+  if (ctx.request.method === "GET") say("The server cannot be reached.");
+  else if (ctx.request.body?.get?.("key")) say("The server did not answer. Press again: what did arrive is not done twice.");
+  else say("The server did not answer. Look whether it arrived before you press again.");
 });
 document.addEventListener("htmx:before:request", (event) => {
   const form = event.detail.ctx.sourceElement.closest?.("form");

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -51,7 +52,7 @@ def routes(front: Front) -> APIRouter:
     async def show(request: Request, caller: Caller, typed: Typed, trouble: str = "", status: int = 200) -> Response:
         names, home = await Names.of(front.service), home_of(caller)
         limits = front.service.stores.limits
-        stored = [_row(each, names) for each in await limits.stored() if _concerns(each.scope, home)]
+        stored = await limits.stored()
         return front.show(
             request,
             caller,
@@ -59,8 +60,8 @@ def routes(front: Front) -> APIRouter:
             trouble=trouble,
             status=status,
             pots=await budgets(front.service, names, home),
-            stored=stored,
-            defaults=[_row(each, names) for each in limits.defaults()],
+            stored=[_row(each, names) for each in stored if _concerns(each.scope, home)],
+            defaults=[_row(each, names) for each in _still_in_force(limits.defaults(), stored)],
             typed=typed,
             home=home,
             known=_known(names, home),
@@ -115,6 +116,20 @@ def routes(front: Front) -> APIRouter:
 
 def _concerns(scope: str, home: str | None) -> bool:
     return home is None or deciding.home_of(scope) == tuple(home.split(":", 1))
+
+
+def _still_in_force(defaults: Sequence[Limit], stored: Sequence[Limit]) -> Iterator[Limit]:
+    """The settings' figures that nothing stored has replaced."""
+    replaced = {(each.scope, each.period): each for each in stored}
+    for default in defaults:
+        by = replaced.get((default.scope, default.period), Limit(scope=default.scope, period=default.period))
+        left = replace(
+            default,
+            micro_usd=default.micro_usd if by.micro_usd is None else None,
+            jobs=default.jobs if by.jobs is None else None,
+        )
+        if left.micro_usd is not None or left.jobs is not None:
+            yield left
 
 
 def _row(limit: Limit, names: Names) -> Row:

@@ -57,7 +57,7 @@ def test_from_a_running_server_to_a_held_one_and_on(installed: Path, tmp_path: P
         checks = {each["id"]: each for each in document(reelbot(elsewhere, "doctor", "--json"))["checks"]}
         job = httpx.get(f"{url}/api/v1/jobs", timeout=30).json()["jobs"][0]
         clip = httpx.get(f"{url}/api/v1/jobs/{job['id']}/video", timeout=30)
-        assert (ready.status_code, "restored from a backup" in ready.json()["checks"]["held"]) == (503, True)
+        assert (ready.status_code, "restored from a backup" in ready.json()["parts"]["held"]["what"]) == (503, True)
         assert (checks["held"]["status"], "reelbot resume" in checks["held"]["fix"]) == ("warn", True)
         assert (clip.status_code, len(clip.content)) == (200, job["output"]["bytes"])
 

@@ -26,7 +26,8 @@ SAID: Final = "reelbot_said"
 """A cookie with what an act's answer says on the page that follows; signed, so that nobody puts words into our mouth."""
 _PURPOSE: Final = "admin.said"
 _SAID_LASTS: Final = timedelta(minutes=1)
-_LONGEST_SAID: Final = 500
+_LONGEST_SAID: Final = 300
+"""Characters; a cookie holds 4 kB, and a letter of some languages takes eight bytes of it."""
 PAGES: Final = (
     ("Overview", "/admin", Role.TEAM_LEAD),
     ("Decisions", "/admin/decisions", Role.TEAM_LEAD),

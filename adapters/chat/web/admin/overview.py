@@ -60,7 +60,7 @@ def routes(front: Front) -> APIRouter:
             matters=sorted(matters, key=lambda each: _ORDER[each.weight]),
             waiting=_count(under_way, _WAITING),
             working=_count(under_way, frozenset(State) - _WAITING - {State.UNCONFIRMED}),
-            spent=await _spent(front, scope),
+            spent=await _spent(front, names, scope),
             place="this installation" if home is None else names.workspace(home).name,
         )
 
@@ -71,10 +71,9 @@ def _count(work: list[Work], states: frozenset[State]) -> int:
     return sum(each.count for each in work if each.state in states)
 
 
-async def _spent(front: Front, scope: str) -> dict[str, Budget | None]:
+async def _spent(front: Front, names: Names, scope: str) -> dict[str, Budget | None]:
     """The pot's own standing by period, where it has a limit."""
     found = {each.period.value: each for each in await standings(front.service, scope)}
-    names = await Names.of(front.service)
     return {
         period: Budget(called=names.scope(scope), standing=found[period]) if period in found else None
         for period in ("day", "month")

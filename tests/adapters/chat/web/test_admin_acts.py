@@ -343,6 +343,26 @@ async def test_renders_are_paused_and_resumed(tmp_path: Path) -> None:
         assert unknown.status_code == 422
 
 
+async def test_a_restored_database_is_held_until_everything_is_resumed(tmp_path: Path) -> None:
+    """The page says what that means and asks first; resuming one provider does not end it."""
+    async with an_admin_house(tmp_path) as admin:
+        operator, service = await admin.operator(), admin.web.house.app.service
+        await service.stores.health.pause("*", "restore")
+        first = read((await operator.get("/admin")).text)
+        shown = read((await operator.get("/admin/providers")).text)
+
+        one = await operator.post("/admin/providers/resume", data={"provider": "judge"})
+        is_held = await service.operating.held() is not None
+        everything = await operator.post("/admin/providers/resume", data={"provider": "*"})
+
+        assert "This database was restored or copied, and is held" in first.text
+        assert "Make sure that no other Reelbot runs with it" in shown.text
+        assert await said(operator, one) == "Still paused: every provider."
+        assert is_held
+        assert await said(operator, everything) == "The hold is over: renders are started, paid and posted again."
+        assert await service.operating.held() is None
+
+
 async def test_a_role_is_given_and_sessions_are_ended(tmp_path: Path) -> None:
     """From the next request on: Bob leads, and then is signed out."""
     async with an_admin_house(tmp_path) as admin:

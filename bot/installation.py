@@ -18,12 +18,13 @@ from adapters.engine.lock import EngineLock
 from adapters.http.answer import NoAnswer
 from adapters.http.client import HttpClient
 from bot.cards.board import CardBoard
+from bot.doctor.finding import Part
 from bot.errors import AlreadyRunning
 from bot.ids import JobId
 from bot.keeping.housekeeper import Chore, keep_house, keeping_chores
 from bot.keys import KeyRing
 from bot.ports import Engine, HasProcesses
-from bot.readiness import Part, examine
+from bot.readiness import examine
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores

@@ -7,23 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from bot.doctor.finding import Part
 
 if TYPE_CHECKING:
     from bot.installation import App
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """How one part stands."""
-
-    status: Literal["ok", "warn", "fail"]
-    what: str
-
-    def as_json(self) -> dict[str, str]:
-        """`{"status", "what"}`."""
-        return asdict(self)
 
 
 async def examine(app: App) -> dict[str, Part]:

@@ -1,4 +1,4 @@
-"""What a check yields."""
+"""What a check yields, and how a part stands."""
 
 from __future__ import annotations
 
@@ -18,4 +18,16 @@ class Finding:
 
     def as_json(self) -> dict[str, str]:
         """`{id, status, what, why, fix}`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """How one part stands."""
+
+    status: Literal["ok", "warn", "fail"]
+    what: str
+
+    def as_json(self) -> dict[str, str]:
+        """`{"status", "what"}`."""
         return asdict(self)

@@ -136,9 +136,11 @@ class Lineage:
         self, parent: Job, origin: Job, relation: Relation, changes: Changes
     ) -> tuple[JobRequest, list[tuple[str, Asset]]]:
         clip = await self._clip(parent)
-        model, prompt, settings = self._words(origin, changes)
+        # What comes next is another scene: the parent's seed is not carried on, one that is said anew counts.
+        unseeded = replace(origin, settings=replace(origin.settings, seed=None))
+        model, prompt, settings = self._words(unseeded, changes)
         # The parent's sound belongs to what was seen; the new part begins without one.
-        settings = replace(settings, audio=False, seed=changes.settings.get("seed"))
+        settings = replace(settings, audio=False)
         request = JobRequest(
             requester=parent.requester,
             request_key=None,

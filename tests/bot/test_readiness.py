@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.readiness import Part
+from bot.doctor.finding import Part
 from tests.house import House, a_house
 
 

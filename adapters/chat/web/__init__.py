@@ -1,1 +1,1 @@
-"""The HTTP side: JSON API, one plain page, health. Front ends hand requests in and read what is remembered."""
+"""The HTTP side: sign-in, the JSON API, the studio, the admin pages, health and metrics. Hands requests in and reads what is remembered."""

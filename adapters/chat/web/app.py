@@ -30,9 +30,9 @@ from adapters.chat.web.studio import pages as studio
 from adapters.chat.web.studio.templates import Pages
 from adapters.media.hosting import SignedLinks
 from bot import __version__
+from bot.doctor.finding import Part
 from bot.errors import NotAllowed
 from bot.people import Role
-from bot.readiness import Part
 from bot.service import Service
 
 Readiness = Callable[[], Awaitable[Mapping[str, Part]]]
@@ -141,7 +141,7 @@ def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, pages: Pages,
             )
         )
 
-    app.include_router(studio.routes(service, pages, feed))
+    app.include_router(studio.routes(service, pages, feed, upload_limit_bytes=parts.upload_limit_bytes))
     if parts.around is not None:
         app.include_router(admin.routes(service, pages, parts.around))
 

@@ -14,6 +14,8 @@ from adapters.chat.web.problems import problem
 
 QUIET_AT_MOST_S: Final = 30.0
 """Longest between two pieces of a body."""
+STRANGERS_BYTES: Final = 1_000_000
+"""Largest body of whoever has not signed in: a token to sign in with, a chat's event, a provider's call."""
 
 
 class _TooLarge(Exception):
@@ -25,7 +27,7 @@ class _TooSlow(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware: at most `limit_bytes` per request, each piece within `quiet_s` of the one before."""
+    """ASGI middleware: at most `limit_bytes` per request, each piece within `quiet_s` of the one before. Behind the gate."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int, quiet_s: float = QUIET_AT_MOST_S) -> None:
         self._app = app
@@ -37,9 +39,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        large = f"At most {self._limit // 1_000_000} MB are taken in one request."
+        is_known = "caller" in scope.get("state", {})
+        limit = self._limit if is_known else min(self._limit, STRANGERS_BYTES)
+        large = f"At most {limit // 1_000_000} MB are taken in one request."
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self._limit:
+        if not announced.isdigit() or int(announced) > limit:
             await problem(413, "too_large", large)(scope, receive, send)
             return
         came = 0
@@ -57,7 +61,7 @@ class BodyLimit:
                 raise _TooSlow from None
             came += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
-            if came > self._limit:
+            if came > limit:
                 raise _TooLarge
             return message
 

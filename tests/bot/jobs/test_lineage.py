@@ -187,6 +187,21 @@ async def test_an_extension_begins_with_the_last_frame_and_is_delivered_joined_a
         assert {"source", "clip", "part", "poster", "original", "image"} == set(files)
 
 
+@pytest.mark.parametrize("relation", [Relation.EXTEND, Relation.FRAME])
+async def test_what_goes_on_from_a_clip_has_a_seed_of_its_own_however_it_is_said(
+    tmp_path: Path, relation: Relation
+) -> None:
+    """Not the parent's; one in the words counts as much as one in a field."""
+    async with a_house(tmp_path) as house:
+        parent = await parent_of(house, settings=RenderSettings(seed=7))
+
+        plain, _ = await child(house, parent, relation, prompt="it rains")
+        in_words, _ = await child(house, parent, relation, prompt="it snows --seed 5")
+        in_a_field, _ = await child(house, parent, relation, prompt="it hails", settings={"seed": 6})
+
+        assert [job.settings.seed for job in (plain, in_words, in_a_field)] == [None, 5, 6]
+
+
 async def test_again_under_an_extension_goes_on_from_the_same_frame_and_is_joined_too(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         parent = await parent_of(house)

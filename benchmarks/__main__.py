@@ -30,6 +30,7 @@ NAMES = (
     "slack",
     "metrics",
     "web",
+    "reports",
 )
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -41,7 +41,7 @@ async def live(data_dir: Path, stage: Stage) -> None:
     parts = Parts(
         providers={provider.name: provider}, couriers={"discord": chat}, workshop=FakeWorkshop(), fetchers=fetchers
     )
-    from benchmarks.discord_patients import settings_of
+    from benchmarks.beside import settings_of
 
     async with open_app(settings_of(data_dir), parts) as app, app.run_engine("run"):
         chat.media = app.service.media

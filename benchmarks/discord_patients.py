@@ -12,9 +12,8 @@ import itertools
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,37 +23,19 @@ import structlog
 from discord.gateway import DiscordWebSocket
 from yarl import URL
 
-from adapters.chat.discord.rest import Rest, Upload
 from adapters.chat.discord.role import discord_role
-from adapters.media.fetch import HttpFetcher
+from benchmarks.beside import Report, settings_of, working
 from benchmarks.discord_memory import memory
-from benchmarks.paid import order
 from bot.app import App, Parts, open_app
 from bot.cards.card import card
 from bot.cli.serve import discord_courier
 from bot.clock import SystemClock
-from bot.jobs.model import AssetKind
 from bot.jobs.states import State
-from bot.settings import load_settings
-from bot.tracker.schedule import Times
 from storage import tables
 from storage.database import READERS
 from tests.fakes.workshop import FakeWorkshop
 
-MANY = 1_000_000
 AT_ONCE = 4
-EACH_SECOND = timedelta(seconds=1)
-Report = Callable[[str], Coroutine[Any, Any, Any]]
-
-
-def settings_of(data_dir: Path, **more: Any) -> Any:
-    """Generous ones: what is measured is never a limit."""
-    limits = {
-        "user_daily_jobs": "none", "user_daily_usd": "none", "workspace_monthly_usd": "none",
-        "installation_monthly_usd": "none", "user_concurrent": MANY, "confirm_above_usd": "100",
-    }  # fmt: skip
-    chosen = {"data_dir": data_dir, "limits": limits, "allowed_workspaces": "*"}
-    return load_settings(chosen | more, environ={}, cwd=data_dir.parent)
 
 
 def of_discord(url: str, token: str) -> dict[str, Any]:
@@ -64,43 +45,21 @@ def of_discord(url: str, token: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[Report]:
-    """The role `discord`, and with an account at an emulated WaveSpeed the engine, too: polling once a second."""
+    """The role `discord`, and with an account at an emulated WaveSpeed the engine and its work, too."""
     more = of_discord(options["url"], options["token"])
-    if service := options.get("service"):
-        account = {"api_key": "test-key", "base_url": service, "max_concurrent": MANY, "creates_per_minute": MANY}
-        more |= {"wavespeed": account, "default_provider": "wavespeed"}
-    settings = settings_of(Path(options["data_dir"]), **more)
-    parts = Parts(workshop=FakeWorkshop(), times=Times(poll_fastest=EACH_SECOND, poll_slowest=EACH_SECOND))
-    async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(open_app(settings, parts))
-        if service:
-            await stack.enter_async_context(app.run_engine("run"))
-        role = discord_role(app.service, app.settings, discord_courier(app), app.readiness)
-        await stack.enter_async_context(role)
-        moving = [
-            asyncio.create_task(transfers(app, options["line"], number))
-            for number in range(options.get("transfers", 0))
-        ]
+    async with working(options, more, FakeWorkshop()) as (app, of_the_work):
+        async with discord_role(app.service, app.settings, discord_courier(app), app.readiness):
 
-        async def report(what: str) -> Any:
-            match what.split():
-                case ["order", number]:
-                    return len(await order(app, app.data_dir, ["a storm [stuck][no-webhook]"] * int(number)))
-                case ["rendering"]:
-                    return len(await app.stores.jobs.in_state(State.RENDERING))
-                case ["moving"]:
-                    return [repr(task.exception()) for task in moving if task.done()]
-                case ["read"]:
-                    await asyncio.gather(*(_read_all(app) for _ in range(READERS)))
-                    return memory()
-                case ["memory"]:
-                    return await _settled()
-            raise ValueError(what)
+            async def report(what: str) -> Any:
+                match what.split():
+                    case ["read"]:
+                        await asyncio.gather(*(_read_all(app) for _ in range(READERS)))
+                        return memory()
+                    case ["memory"]:
+                        return await _settled()
+                return await of_the_work(what)
 
-        yield report
-        for task in moving:
-            task.cancel()
-        await asyncio.gather(*moving, return_exceptions=True)
+            yield report
 
 
 async def _settled() -> Any:
@@ -120,21 +79,6 @@ async def _read_all(app: App) -> None:
         await connection.execute(sa.select(*lengths))
         # By the index as well.
         await connection.execute(sa.select(sa.func.sum(sa.func.length(table.c.seq))).where(table.c.id > ""))
-
-
-async def transfers(app: App, line: str, number: int) -> None:
-    """Fetch a clip, hash it into the media store, post it: again and again, by the product's own parts."""
-    clock, media = SystemClock(), app.service.media
-    fetcher, rest = HttpFetcher(app.http, {"line": line}, clock), Rest(app.http, clock, api_url=line, token="a")
-    file = app.data_dir / "scratch" / f"clip-{number}.mp4"
-    while True:
-        await fetcher.fetch(f"{line}/clip.mp4", "line", file)
-        kept = await media.put(file, AssetKind.CLIP, "video/mp4", consume=True)
-        path = await media.local_path(kept.id)
-        assert path is not None
-        upload = Upload(path=path, filename="clip.mp4")
-        await rest.ask("POST", f"/channels/{10_000 + number}/messages", json={"content": ""}, files=[upload])
-        await media.delete(kept.id)
 
 
 class Hurried(SystemClock):

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.chat.slack.anchor import Anchor
 from adapters.chat.slack.inputs import shared_file
-from benchmarks.discord_patients import MANY, settings_of
+from benchmarks.beside import MANY, settings_of
 from benchmarks.table import Row
 from bot.app import Parts, open_app
 from bot.jobs.model import InputRef, JobRequest, Requester

@@ -12,8 +12,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -24,55 +23,24 @@ from slack_bolt.authorization import AuthorizeResult
 
 from adapters.chat.slack.role import slack_role
 from adapters.chat.web.server import serve, serve_app
-from benchmarks.discord_patients import EACH_SECOND, MANY, Report, settings_of, transfers
-from benchmarks.paid import order
-from bot.app import Parts, open_app
+from benchmarks.beside import Report, working
 from bot.cli.serve import slack_courier
-from bot.jobs.states import State
-from bot.tracker.schedule import Times
 from tests.fakes.workshop import FakeWorkshop
 
 
 @asynccontextmanager
 async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[tuple[str, Report]]:
-    """The role `slack`; with an account at an emulated WaveSpeed the engine, too, polling once a second."""
+    """The role `slack`; with an account at an emulated WaveSpeed the engine and its work, too."""
     slack = {
         "bot_token": options["token"], "signing_secret": options["secret"], "api_url": options["url"],
     }  # fmt: skip
-    more: dict[str, Any] = {"slack": slack, "web": {"port": 0}}
-    if service := options.get("service"):
-        account = {"api_key": "test-key", "base_url": service, "max_concurrent": MANY, "creates_per_minute": MANY}
-        more |= {"wavespeed": account, "default_provider": "wavespeed"}
-    settings = settings_of(Path(options["data_dir"]), **more)
-    parts = Parts(workshop=FakeWorkshop(), times=Times(poll_fastest=EACH_SECOND, poll_slowest=EACH_SECOND))
-    async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(open_app(settings, parts))
-        if service:
-            await stack.enter_async_context(app.run_engine("run"))
+    async with working(options, {"slack": slack, "web": {"port": 0}}, FakeWorkshop()) as (app, report):
         role = slack_role(app.service, app.settings, slack_courier(app), app.readiness)
-        door = await stack.enter_async_context(role)
-        assert door is not None
-        serving = serve(app.service, app.settings, app.data_dir, app.parts, doors=[door], is_whole=False)
-        address = await stack.enter_async_context(serving)
-        moving = [
-            asyncio.create_task(transfers(app, options["line"], number))
-            for number in range(options.get("transfers", 0))
-        ]
-
-        async def report(what: str) -> Any:
-            match what.split():
-                case ["order", number]:
-                    return len(await order(app, app.data_dir, ["a storm [stuck][no-webhook]"] * int(number)))
-                case ["rendering"]:
-                    return len(await app.stores.jobs.in_state(State.RENDERING))
-                case ["moving"]:
-                    return [repr(task.exception()) for task in moving if task.done()]
-            raise ValueError(what)
-
-        yield address, report
-        for task in moving:
-            task.cancel()
-        await asyncio.gather(*moving, return_exceptions=True)
+        async with role as door:
+            assert door is not None
+            serving = serve(app.service, app.settings, app.data_dir, app.parts, doors=[door], is_whole=False)
+            async with serving as address:
+                yield address, report
 
 
 @asynccontextmanager

@@ -162,10 +162,11 @@ async def resolve(
     json
         Print the job as JSON.
     """
-    from bot.cli.session import OPERATOR, session
+    from bot.cli.session import DECIDER, session
 
     async with session() as app:
-        wished = await app.service.actions.resolve(id, OPERATOR, decision=decision, provider_job_id=provider_job_id)
+        operating = app.service.operating
+        wished = await operating.resolve(DECIDER, id, decision=decision, provider_job_id=provider_job_id)
         await _show_after(app, wished, as_json=json)
     return 0
 

@@ -74,7 +74,23 @@ def _client(name: str, **settings: Any) -> Any:
         return OAuth().register(name, **settings)
 
 
-class SlackSignIn:
+class _Consent:
+    """There and back again: what is the same at both."""
+
+    _client: Any
+
+    async def begin(self, request: Request, redirect_uri: str) -> Response:
+        """Send the browser there: with a state, and with a nonce (Slack) or a proof key (Discord)."""
+        answer: Response = await self._client.authorize_redirect(request, redirect_uri)
+        return answer
+
+    async def finish(self, request: Request) -> str:
+        """The access token; of an id token the signature and the nonce are verified on the way."""
+        token = await self._client.authorize_access_token(request)
+        return str(token["access_token"])
+
+
+class SlackSignIn(_Consent):
     """Sign in with Slack (OpenID Connect). A person belongs to the one workspace they chose there."""
 
     name = "slack"
@@ -88,16 +104,6 @@ class SlackSignIn:
             server_metadata_url=f"{parts.scheme}://{parts.netloc}/.well-known/openid-configuration",
             client_kwargs={"scope": "openid profile"},
         )  # fmt: skip
-
-    async def begin(self, request: Request, redirect_uri: str) -> Response:
-        """To Slack, with a state and a nonce."""
-        answer: Response = await self._client.authorize_redirect(request, redirect_uri)
-        return answer
-
-    async def finish(self, request: Request) -> str:
-        """The access token; the id token's signature and nonce are verified on the way."""
-        token = await self._client.authorize_access_token(request)
-        return str(token["access_token"])
 
     async def memberships(self, token: str) -> Sequence[Membership]:
         """The one workspace."""
@@ -116,7 +122,7 @@ class SlackSignIn:
         return chosen
 
 
-class DiscordSignIn:
+class DiscordSignIn(_Consent):
     """Sign in with Discord (OAuth 2). A person chooses one of the servers that they share with us."""
 
     name = "discord"
@@ -132,16 +138,6 @@ class DiscordSignIn:
             access_token_url=f"{self._api}/oauth2/token",
             client_kwargs={"scope": "identify guilds guilds.members.read", "code_challenge_method": "S256"},
         )  # fmt: skip
-
-    async def begin(self, request: Request, redirect_uri: str) -> Response:
-        """To Discord, with a state and a proof key."""
-        answer: Response = await self._client.authorize_redirect(request, redirect_uri)
-        return answer
-
-    async def finish(self, request: Request) -> str:
-        """The access token."""
-        token = await self._client.authorize_access_token(request)
-        return str(token["access_token"])
 
     async def memberships(self, token: str) -> Sequence[Membership]:
         """Every server they are in; the caller leaves those where we are."""

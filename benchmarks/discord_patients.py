@@ -47,19 +47,21 @@ def of_discord(url: str, token: str) -> dict[str, Any]:
 async def reelbot(options: Mapping[str, Any]) -> AsyncIterator[Report]:
     """The role `discord`, and with an account at an emulated WaveSpeed the engine and its work, too."""
     more = of_discord(options["url"], options["token"])
-    async with working(options, more, FakeWorkshop()) as (app, of_the_work):
-        async with discord_role(app.service, app.settings, discord_courier(app), app.readiness):
+    async with (
+        working(options, more, FakeWorkshop()) as (app, of_the_work),
+        discord_role(app.service, app.settings, discord_courier(app), app.readiness),
+    ):
 
-            async def report(what: str) -> Any:
-                match what.split():
-                    case ["read"]:
-                        await asyncio.gather(*(_read_all(app) for _ in range(READERS)))
-                        return memory()
-                    case ["memory"]:
-                        return await _settled()
-                return await of_the_work(what)
+        async def report(what: str) -> Any:
+            match what.split():
+                case ["read"]:
+                    await asyncio.gather(*(_read_all(app) for _ in range(READERS)))
+                    return memory()
+                case ["memory"]:
+                    return await _settled()
+            return await of_the_work(what)
 
-            yield report
+        yield report
 
 
 async def _settled() -> Any:

@@ -5,7 +5,6 @@ Knows no SQL, no codecs and no chats; the composition root fills it in.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from bot.languages.said import say
 from bot.money.ledger import user_scope
 from bot.operating import Operating
 from bot.ports import Engine, MediaStore, MediaWorkshop, Model
+from bot.scratch import scratch_folder
 from bot.stores import Stores
 from bot.tracker.desk import Desk
 from bot.tracker.intake import TakenIn, keep_picture, keep_sound
@@ -94,8 +94,8 @@ class Service:
 
         `BadInput` in one sentence when it cannot be used: then nothing was kept.
         """
-        with tempfile.TemporaryDirectory(dir=self.desk.scratch) as folder:
-            taken = await keep_picture(source, None, model, self.workshop, self.media, Path(folder))
+        async with scratch_folder(self.desk.scratch) as folder:
+            taken = await keep_picture(source, None, model, self.workshop, self.media, folder)
         return _as_input(taken, "original", filename)
 
     async def take_sound(self, source: Path, model: Model, seconds: int, *, filename: str | None = None) -> KeptInput:
@@ -105,8 +105,8 @@ class Service:
         """
         if not model.takes_audio:
             raise BadPrompt(say("{model} takes no sound; leave it out, or choose another model.", model=model.title))
-        with tempfile.TemporaryDirectory(dir=self.desk.scratch) as folder:
-            taken = await keep_sound(source, None, seconds, self.workshop, self.media, Path(folder))
+        async with scratch_folder(self.desk.scratch) as folder:
+            taken = await keep_sound(source, None, seconds, self.workshop, self.media, folder)
         return _as_input(taken, "sound", filename)
 
     async def describe(self, job: Job) -> dict[str, object]:

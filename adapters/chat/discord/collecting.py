@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from bot.errors import BadInput, DeliveryDelayed, ProviderUnavailable
 from bot.jobs.model import Asset, AssetKind, InputRef
 from bot.languages.said import say
 from bot.ports import MediaStore
+from bot.scratch import scratch_folder
 from bot.tracker.intake import LARGEST_PICTURE_BYTES
 
 DEADLINE_S: Final = 120.0
@@ -30,8 +30,8 @@ async def collect(ref: InputRef, rest: Rest, http: HttpClient, media: MediaStore
     attachment = attachment_of(ref)
     if attachment.size is not None and attachment.size > LARGEST_PICTURE_BYTES:
         raise _too_large()
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        into = Path(folder) / "attachment"
+    async with scratch_folder(scratch) as folder:
+        into = folder / "attachment"
         if not await _download(attachment, rest, http, into):
             fresh = await _read_again(attachment, rest)
             if fresh is None or not await _download(fresh, rest, http, into):

@@ -6,7 +6,6 @@ the same nonce by the first one only for "the past few minutes" (its documentati
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +37,7 @@ from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Withhe
 from bot.jobs.model import Asset, AssetKind, Delivery, Requester
 from bot.languages.said import say
 from bot.ports import Checkpoint, Clock, MediaStore, MediaWorkshop, Parcel, Receipt
+from bot.scratch import scratch_folder
 
 log = structlog.get_logger(__name__)
 
@@ -81,9 +81,9 @@ class Deliverer:
             found = await self._look(course, parcel.filename)
             if found is not None:
                 return self._receipt(course.place, found, "attachment")
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        async with scratch_folder(self._scratch) as folder:
             while True:
-                outcome = await self._attempt(course, parcel, save, Path(folder))
+                outcome = await self._attempt(course, parcel, save, folder)
                 if isinstance(outcome, Receipt):
                     return outcome
                 course = outcome

@@ -8,7 +8,6 @@ with status 200; a file of another organisation, and one that is still being sca
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +23,7 @@ from bot.errors import BadInput, DeliveryDelayed, ProviderUnavailable
 from bot.jobs.model import Asset, AssetKind, InputRef
 from bot.languages.said import say
 from bot.ports import MediaStore
+from bot.scratch import scratch_folder
 from bot.tracker.intake import LARGEST_PICTURE_BYTES
 
 DEADLINE_S: Final = 120.0
@@ -44,8 +44,8 @@ async def collect(
         raise BadInput(str(error)) from error
     except (DeliveryDelayed, SlackError) as error:
         raise ProviderUnavailable(str(error)) from error
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        into = Path(folder) / "file"
+    async with scratch_folder(scratch) as folder:
+        into = folder / "file"
         if file.url is None or not await _download(file, bot, api, http, into):
             file = await _asked_for(file, bot, api)
             _require_small(file.size)

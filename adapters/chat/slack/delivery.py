@@ -7,7 +7,6 @@ completed a second time: were its first share only late, there could be two. Whe
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from bot.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnclear, Withhe
 from bot.jobs.model import Delivery
 from bot.languages.said import say
 from bot.ports import Checkpoint, Clock, MediaStore, MediaWorkshop, Parcel, Receipt
+from bot.scratch import scratch_folder
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +80,10 @@ class Deliverer:
         course = Course.from_json(parcel.checkpoint)
         bot = await self._bot_of(parcel)
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            async with scratch_folder(self._scratch) as folder:
                 while True:
                     step = self._follow if course.files else self._begin
-                    outcome = await step(bot, course, parcel, save, Path(folder))
+                    outcome = await step(bot, course, parcel, save, folder)
                     if isinstance(outcome, Receipt):
                         return outcome
                     course = outcome

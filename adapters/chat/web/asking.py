@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import asyncio
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.datastructures import UploadFile
 
@@ -13,6 +15,7 @@ from bot.jobs.model import Job, JobRequest
 from bot.jobs.options import combine
 from bot.people import Role
 from bot.prompts.words import parse
+from bot.scratch import scratch_folder
 from bot.service import Service
 
 CHUNK_BYTES = 1 << 20
@@ -58,11 +61,11 @@ async def accept(service: Service, caller: Caller, asked: Asked, *, key: str | N
     }  # fmt: skip
     settings = combine(offer, written, fields)
     sound = None
-    with tempfile.TemporaryDirectory(dir=service.desk.scratch) as folder:
-        upload = await _saved(asked.image, Path(folder) / "image")
+    async with scratch_folder(service.desk.scratch) as folder:
+        upload = await _saved(asked.image, folder / "image")
         picture = await service.take_picture(upload, offer, filename=asked.image.filename)
         if asked.audio is not None and has_sound:
-            upload = await _saved(asked.audio, Path(folder) / "audio")
+            upload = await _saved(asked.audio, folder / "audio")
             sound = await service.take_sound(upload, offer, settings.duration_s, filename=asked.audio.filename)
     request = JobRequest(
         requester=caller.requester,
@@ -82,7 +85,11 @@ async def accept(service: Service, caller: Caller, asked: Asked, *, key: str | N
 
 
 async def _saved(upload: UploadFile, into: Path) -> Path:
-    with into.open("wb") as file:
-        while chunk := await upload.read(CHUNK_BYTES):
-            file.write(chunk)
+    await asyncio.to_thread(_copy, upload.file, into)
     return into
+
+
+def _copy(source: BinaryIO, into: Path) -> None:
+    """Off the event loop: on a disk that is busy a write may wait for seconds."""
+    with into.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK_BYTES)

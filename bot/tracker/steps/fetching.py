@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from bot.jobs.states import State
 from bot.keeping.files import as_file
 from bot.languages.said import joined, say
 from bot.ports import Succeeded
+from bot.scratch import scratch_folder
 from bot.tracker.desk import Desk, Next, ids
 from bot.tracker.retry import has_given_up
 
@@ -74,8 +74,7 @@ async def _copy(job: Job, desk: Desk) -> _Copied:
         raise ResultGone(
             say("The provider named a result that cannot be downloaded ({scheme}:).", scheme=urlsplit(url).scheme)
         )
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as name:
-        folder = Path(name)
+    async with scratch_folder(desk.scratch) as folder:
         file = folder / "clip.mp4"
         fetching = fetcher.fetch(url, job.provider, file)
         await desk.outside.call("fetcher.fetch", fetching, timeout_s=desk.times.transfer_timeout_s)

@@ -69,7 +69,11 @@ document.addEventListener("keydown", (event) => {
   if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });
 document.addEventListener("dialog:close", () => dialog.close());
-dialog.addEventListener("close", () => dialog.replaceChildren());
+dialog.addEventListener("close", () => {
+  dialog.replaceChildren();
+  // What opened it may have been deleted in it.
+  if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+});
 
 function told(text) {
   try { return JSON.parse(text).detail; } catch { /* no problem document, but perhaps a page */ }
@@ -95,14 +99,24 @@ document.addEventListener("htmx:error", (event) => {
   else say("The server did not answer. Look whether it arrived before you press again.");
 });
 document.addEventListener("htmx:before:request", (event) => {
-  const form = event.detail.ctx.sourceElement.closest?.("form");
-  if (form) for (const trouble of form.querySelectorAll(".trouble")) trouble.textContent = "";
+  // What was said of a form holds until it is sent again; a price that is asked for meanwhile changes nothing about it.
+  const form = event.detail.ctx.sourceElement;
+  if (form.matches("form")) for (const trouble of form.querySelectorAll(".trouble")) trouble.textContent = "";
+});
+const held = new WeakMap();
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.target?.contains?.(document.activeElement)) held.set(ctx, document.activeElement);
 });
 document.addEventListener("htmx:after:swap", (event) => {
   times(document);
   tick();
   const { ctx } = event.detail;
   open(ctx.target);
+  // A button may be gone with what it did, or with what happened to its job: the focus stays in the card.
+  if (held.has(ctx) && !held.get(ctx).isConnected && document.activeElement === document.body) {
+    document.getElementById(ctx.target.id)?.querySelector("h3 a, .buttons .button, a, button")?.focus({ preventScroll: true });
+  }
   // What went wrong is beside a field: there the person goes on.
   if (ctx.response?.status >= 400 && ctx.hx?.retarget) {
     const trouble = document.querySelector(ctx.hx.retarget);

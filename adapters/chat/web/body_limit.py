@@ -18,12 +18,8 @@ STRANGERS_BYTES: Final = 1_000_000
 """Largest body of whoever has not signed in: a token to sign in with, a chat's event, a provider's call."""
 
 
-class _TooLarge(Exception):
-    """More bytes came than are taken."""
-
-
-class _TooSlow(Exception):
-    """Nothing came for too long."""
+class _Refused(Exception):
+    """The rest of the body is not read."""
 
 
 class BodyLimit:
@@ -48,9 +44,10 @@ class BodyLimit:
             return
         came = 0
         is_whole = started = False
+        refusal: ASGIApp | None = None
 
         async def counted() -> Message:
-            nonlocal came, is_whole
+            nonlocal came, is_whole, refusal
             if is_whole:
                 # Only a hang-up is still to come, and that may take as long as the answer does.
                 return await receive()
@@ -58,26 +55,27 @@ class BodyLimit:
                 async with asyncio.timeout(self._quiet_s):
                     message = await receive()
             except TimeoutError:
-                raise _TooSlow from None
+                slow = "The rest of the request did not arrive; send it again."
+                refusal = problem(408, "timeout", slow, {"Connection": "close"})
+                raise _Refused from None
             came += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
             if came > limit:
-                raise _TooLarge
+                refusal = problem(413, "too_large", large)
+                raise _Refused
             return message
 
         async def watched(message: Message) -> None:
             nonlocal started
+            if refusal is not None and not started:
+                # Whoever reads forms takes our refusal for a form that cannot be read, and answers so: ours counts.
+                return
             started = started or message["type"] == "http.response.start"
             await send(message)
 
         try:
             await self._app(scope, counted, watched)
-        except _TooLarge:
-            if not started:
-                await problem(413, "too_large", large)(scope, receive, send)
-        except _TooSlow:
-            if not started:
-                slow = problem(
-                    408, "timeout", "The rest of the request did not arrive; send it again.", {"Connection": "close"}
-                )
-                await slow(scope, receive, send)
+        except _Refused:
+            pass
+        if refusal is not None and not started:
+            await refusal(scope, receive, send)

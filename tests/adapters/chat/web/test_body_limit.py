@@ -81,6 +81,22 @@ async def test_a_stranger_may_send_little(tmp_path: Path) -> None:
     assert problem(signing_in)["code"] == "too_large"
 
 
+async def test_a_form_that_is_too_much_or_too_slow_is_said_to_be_so(tmp_path: Path) -> None:
+    """Not "cannot be read", whatever reads it; also where its length was not announced."""
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield head
+        for _ in range(50):
+            yield b"x" * 100_000
+
+    async with a_web_house(tmp_path) as web:
+        answer = await web.client.post(f"{API}/jobs", content=endless(), headers=form)
+
+    assert (answer.status_code, problem(answer)["code"]) == (413, "too_large")
+
+
 async def test_an_upload_that_breaks_off_keeps_nothing(tmp_path: Path) -> None:
     """Neither a row nor a file."""
     async with a_web_house(tmp_path) as web:

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.driving import HOW_TO_GET_ONE, Site, Visit, a_site, a_visit, chromium
+from tests.browser.driving import HOW_TO_GET_ONE, Visit, a_visit, chromium
+from tests.browser.sites import Site, a_site
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

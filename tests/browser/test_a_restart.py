@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from tests.browser.driving import RENDERED_WITHIN_MS, a_site, a_visit, as_file, browsing, newest, plays
+from tests.browser.driving import RENDERED_WITHIN_MS, a_visit, as_file, browsing, newest, plays
+from tests.browser.sites import a_site
 
 pytestmark = browsing
 

@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.driving import ADMIN_TOKEN, Site, a_site, a_visit, as_file, browsing
+from tests.browser.driving import a_visit, as_file, browsing
+from tests.browser.sites import ADMIN_TOKEN, Site, a_site
 
 pytestmark = browsing
 

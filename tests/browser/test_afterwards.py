@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.driving import RENDERED_WITHIN_MS, Site, Visit, browsing, newest, plays
+from tests.browser.driving import RENDERED_WITHIN_MS, Visit, browsing, newest, plays
+from tests.browser.sites import Site
 
 pytestmark = browsing
 

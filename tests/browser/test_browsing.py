@@ -9,7 +9,8 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.driving import Site, Visit, a_visit, browsing
+from tests.browser.driving import Visit, a_visit, browsing
+from tests.browser.sites import Site
 
 pytestmark = browsing
 

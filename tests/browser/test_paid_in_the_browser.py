@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.driving import RENDERED_WITHIN_MS, Site, Visit, a_site, a_visit, as_file, browsing, newest, plays
+from tests.browser.driving import RENDERED_WITHIN_MS, Visit, a_visit, as_file, browsing, newest, plays
+from tests.browser.sites import Site, a_site
 from tests.emulators.processes import VendorProcess, vendor_emulator
 
 pytestmark = browsing

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.driving import ADMIN_TOKEN, API, Site, Visit, a_site, a_visit, browsing
+from tests.browser.driving import Visit, a_visit, browsing
+from tests.browser.sites import ADMIN_TOKEN, API, Site, a_site
 
 pytestmark = browsing
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.async_api import Page, expect
 
-from tests.browser.driving import RENDERED_WITHIN_MS, Site, Visit, as_file, browsing, focus, newest
+from tests.browser.driving import RENDERED_WITHIN_MS, Visit, as_file, browsing, focus, newest
+from tests.browser.sites import Site
 
 pytestmark = browsing
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.driving import (
-    DROPS,
-    PASTES,
-    RENDERED_WITHIN_MS,
-    Site,
-    Visit,
-    as_file,
-    bring,
-    browsing,
-    newest,
-    plays,
-)
+from tests.browser.driving import DROPS, PASTES, RENDERED_WITHIN_MS, Visit, as_file, bring, browsing, newest, plays
+from tests.browser.sites import Site
 
 pytestmark = browsing
 

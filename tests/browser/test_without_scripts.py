@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.driving import Site, Visit, a_visit, as_file, browsing
+from tests.browser.driving import Visit, a_visit, as_file, browsing
+from tests.browser.sites import Site
 
 pytestmark = browsing
 

@@ -15,7 +15,8 @@ function show() {
   trouble.textContent = "";
   if (file && file.size > Number(image.dataset.most || Infinity)) {
     // Sent all the same it would be refused unread, which a browser may show as a broken connection.
-    trouble.textContent = `${file.name} is too big: it has ${Math.ceil(file.size / 1e6)} MB.`;
+    const most = Math.floor(image.dataset.most / 1e6);
+    trouble.textContent = `${file.name} has ${(file.size / 1e6).toFixed(1)} MB; at most ${most} MB are taken.`;
     image.value = "";
     file = undefined;
   }

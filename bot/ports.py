@@ -342,6 +342,19 @@ class MediaWorkshop(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsReady(Protocol):
+    """A workshop that can have a process ready, so that whoever waits for a picture waits less."""
+
+    def keep_ready(self) -> None:
+        """From now on."""
+        ...
+
+    async def rest(self) -> None:
+        """No longer: end what waits."""
+        ...
+
+
 class Fetcher(Protocol):
     """Copies a provider's result to a local file."""
 
@@ -377,6 +390,7 @@ __all__ = [
     "HostedInput",
     "ImageLimits",
     "JobCard",
+    "KeepsReady",
     "KeepsResults",
     "LearnsWebhookSecret",
     "MediaStore",

@@ -60,7 +60,7 @@ def prepare_audio(*, source: str, into: str, seconds: int) -> dict[str, Any]:
                 say("padded with silence from {before:.1f} s to {after:.1f} s", before=length_s, after=LEAST_S)
             )
         kept = np.concatenate([kept, np.zeros((least - len(kept), kept.shape[1]), np.int16)])
-    with written_whole(Path(into)) as temporary:
+    with written_whole(Path(into), durable=False) as temporary:
         temporary.write_bytes(_wav(kept, rate))
     return {"duration_s": len(kept) / rate, "changes": changes}
 

@@ -65,6 +65,10 @@ def remove_quietly(path: Path) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -73,18 +77,19 @@ def sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def written_whole(into: Path) -> Iterator[Path]:
-    """Yields a name beside `into` to write to; renamed, durably, when the block ends well, else removed."""
+def written_whole(into: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yields a name beside `into` to write to; renamed, durably, when the block ends well, else removed.
+
+    What is put into the media store next is made durable there, and need not be twice (`durable` false).
+    """
     temporary = into.with_name(f".{into.name}.{os.getpid()}.part")
     try:
         yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if durable:
+            _sync(temporary)
         os.replace(temporary, into)
-        sync_directory(into.parent)
+        if durable:
+            _sync(into.parent)
     except BaseException:
         remove_quietly(temporary)
         raise

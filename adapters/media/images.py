@@ -48,9 +48,16 @@ def prepare(*, source: str, into: str, min_side: int, max_side: int, max_bytes: 
         )
         image = image.resize(target, Image.Resampling.LANCZOS)
     data = _encode(image, max_bytes, changes)
-    with written_whole(Path(into)) as temporary:
+    with written_whole(Path(into), durable=False) as temporary:
         temporary.write_bytes(data)
     return {"width": target[0], "height": target[1], "changes": changes}
+
+
+def warm() -> None:
+    """Load what every picture needs, by bringing one of a few pixels through."""
+    data = _encode(Image.new("RGB", (SMALLEST_SIDE, SMALLEST_SIDE)), MAX_BYTES, [])
+    with _open(io.BytesIO(data)) as opened:
+        _flat_srgb(_upright(_decode(opened), []), [])
 
 
 def _note_source(opened: Image.Image, file: BinaryIO, changes: list[str]) -> None:

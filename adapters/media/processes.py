@@ -52,15 +52,23 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def confine(*, memory_bytes: int, cpu_s: int, niceness: int = 10) -> None:
-    """Called by a worker before it imports anything heavy: lower priority, hard limits, and death with the parent."""
+def confine(*, memory_bytes: int, cpu_s: int, niceness: int = 10, lifeline: bool = True) -> None:
+    """Called by a worker before it imports anything heavy: lower priority, hard limits, and death with the parent.
+
+    Without `lifeline` stdin is still to be read for something else; `hold_lifeline` comes afterwards then.
+    """
     with contextlib.suppress(OSError):
         os.nice(niceness)
     _limit(memory_bytes=memory_bytes, cpu_s=cpu_s)
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The lifeline covers what prctl cannot: other systems, and a parent that died before the call above.
+    if lifeline:
+        hold_lifeline()
+
+
+def hold_lifeline() -> None:
+    """End when stdin does: it covers what prctl cannot, other systems, and a parent that died before that call."""
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), name="lifeline", daemon=True).start()
 
 

@@ -1,5 +1,8 @@
 """The process that decodes: `python -m adapters.media.worker OPERATION TASK`, where TASK is JSON.
 
+With a TASK that names no `arguments` it loads what the operation needs, and reads them as one line of stdin: what had to be
+loaded is then not waited for. It still does one thing, and ends.
+
 Says one line of JSON on stdout: `{"answer": …}` or `{"error": "bad_input" | "disk_full" | "memory", "message": …}`.
 The message also comes as `packed`, and so do the `changes` of an answer: they can be said in any language.
 """
@@ -13,7 +16,7 @@ import os
 import sys
 from typing import Any
 
-from adapters.media.processes import confine
+from adapters.media.processes import confine, hold_lifeline
 
 # Named, not imported: each operation pays only for the libraries it needs.
 OPERATIONS = {
@@ -37,11 +40,24 @@ def main(operation: str, task: str) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     wish = json.loads(task)
-    confine(memory_bytes=wish["memory_bytes"], cpu_s=wish["cpu_s"])
+    is_standby = "arguments" not in wish
+    confine(memory_bytes=wish["memory_bytes"], cpu_s=wish["cpu_s"], lifeline=not is_standby)
+    if is_standby:
+        getattr(importlib.import_module(OPERATIONS[operation][0]), "warm", _nothing)()
+        line = sys.stdin.buffer.readline()
+        if not line:
+            # Nothing was wanted of us.
+            return 0
+        wish |= {"arguments": json.loads(line)}
+        hold_lifeline()
     said = _attempt(operation, wish["arguments"])
     answers.write(json.dumps(said) + "\n")
     answers.flush()
     return 0 if "answer" in said else 1
+
+
+def _nothing() -> None:
+    """Importing it was all there is to load."""
 
 
 def _attempt(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

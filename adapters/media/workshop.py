@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.media import sandbox
-from adapters.media.sandbox import Bounds
+from adapters.media.sandbox import Bounds, Standby
 from bot.languages.stored import unpack
 from bot.ports import ClipFacts, FittedClip, ImageLimits, PreparedAudio, PreparedImage
 
@@ -22,18 +22,26 @@ class Workshop:
         self._room = asyncio.Semaphore(max_concurrent)
         self._bounds = bounds or Bounds()
         self._encoding = bounds or ENCODING
+        self._pictures: Standby | None = None
+
+    def keep_ready(self) -> None:
+        """Have a process for the next picture ready from now on: where people wait for the answer."""
+        if self._pictures is None:
+            self._pictures = Standby("prepare_image", self._bounds)
+            self._pictures.prepare()
+
+    async def rest(self) -> None:
+        """No longer: end what waits."""
+        if self._pictures is not None:
+            standby, self._pictures = self._pictures, None
+            await standby.aclose()
 
     async def prepare_image(self, source: Path, limits: ImageLimits, into: Path) -> PreparedImage:
         """Decode, rotate, strip, flatten and resize a picture to a JPEG. `BadInput` in one sentence, or `DiskFull`."""
-        found = await self._do(
-            "prepare_image",
-            "picture",
-            source=str(source),
-            into=str(into),
-            min_side=limits.min_side,
-            max_side=limits.max_side,
-            max_bytes=limits.max_bytes,
-        )
+        bounds = {"min_side": limits.min_side, "max_side": limits.max_side, "max_bytes": limits.max_bytes}
+        arguments = {"source": str(source), "into": str(into), **bounds}
+        async with self._room:
+            found = await sandbox.run("prepare_image", "picture", arguments, self._bounds, self._pictures)
         changes = tuple(unpack(each) for each in found["changes"])
         return PreparedImage(path=into, width=found["width"], height=found["height"], changes=changes)
 

@@ -22,6 +22,7 @@ from adapters.chat.web.sign_in import sign_in_rule
 from adapters.media.hosting import SignedLinks
 from bot.errors import ConfigurationError
 from bot.people import Role
+from bot.ports import KeepsReady
 from bot.service import Service
 from bot.telemetry.logs import hide
 
@@ -75,8 +76,12 @@ async def serve(
         operators=settings.operators,
     )
     app = create_web(service, parts, doors=doors, is_whole=is_whole)
-    async with serve_app(app, web.host, web.port, trusted_proxies=web.trusted_proxies) as address:
-        yield address
+    workshop: object = service.workshop
+    async with contextlib.AsyncExitStack() as stack:
+        if is_whole and isinstance(workshop, KeepsReady):
+            workshop.keep_ready()
+            stack.push_async_callback(workshop.rest)
+        yield await stack.enter_async_context(serve_app(app, web.host, web.port, trusted_proxies=web.trusted_proxies))
 
 
 def chats_of(settings: Any) -> list[ChatSignIn]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,78 @@ async def test_only_so_many_decode_at_once(tmp_path: Path, started: Started):
 
     assert len(started.processes) == 3
     assert all(call.result().width == 400 for call in calls)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for another process."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  # another process sets no event of ours
+            await asyncio.sleep(0.01)
+
+
+async def test_a_process_that_is_ready_does_one_picture_and_another_takes_its_place(tmp_path: Path, started: Started):
+    source = saved(scene(400, 400), tmp_path / "p.png")
+    workshop = Workshop()
+    workshop.keep_ready()
+
+    made = [await workshop.prepare_image(source, ImageLimits(), tmp_path / f"{number}.jpg") for number in range(3)]
+
+    await until(lambda: len(started.processes) == 4)
+    assert [each.width for each in made] == [400] * 3
+    assert [is_alive(process.pid) for process in started.processes] == [False, False, False, True]
+    await workshop.rest()
+    assert not is_alive(started.processes[3].pid)
+
+
+async def test_what_is_ready_says_what_any_other_says(tmp_path: Path):
+    """The same bytes for a picture, the same sentence for what is none."""
+    source, wrong = saved(scene(300, 200), tmp_path / "p.png"), tmp_path / "wrong.png"
+    wrong.write_bytes(b"not a picture")
+    plain, ready = Workshop(), Workshop()
+    ready.keep_ready()
+
+    found = [await each.prepare_image(source, ImageLimits(), tmp_path / "a.jpg") for each in (plain, ready)]
+    content = (tmp_path / "a.jpg").read_bytes()
+    await plain.prepare_image(source, ImageLimits(), tmp_path / "b.jpg")
+    said = []
+    for each in (plain, ready):
+        with pytest.raises(BadInput) as refused:
+            await each.prepare_image(wrong, ImageLimits(), tmp_path / "c.jpg")
+        said.append(str(refused.value))
+
+    assert found[0] == found[1]
+    assert content == (tmp_path / "b.jpg").read_bytes()
+    assert said[0] == said[1]
+    await ready.rest()
+
+
+async def test_one_that_died_while_it_waited_is_replaced(tmp_path: Path, started: Started):
+    source = saved(scene(400, 400), tmp_path / "p.png")
+    workshop = Workshop()
+    workshop.keep_ready()
+    os.kill((await started.first()).pid, signal.SIGKILL)
+    await until(lambda: started.processes[0].returncode is not None)
+
+    made = await workshop.prepare_image(source, ImageLimits(), tmp_path / "out.jpg")
+
+    assert made.width == 400
+    await workshop.rest()
+
+
+async def test_a_cancelled_call_kills_the_one_that_was_ready(large: Path, started: Started):
+    workshop = Workshop()
+    workshop.keep_ready()
+    process = await started.first()
+    call = asyncio.create_task(workshop.prepare_image(large, ImageLimits(), large.with_name("out.jpg")))
+    await asyncio.sleep(0.3)
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert not is_alive(process.pid)
+    await workshop.rest()
+    assert [path.name for path in large.parent.iterdir()] == ["large.png"]
 
 
 def test_a_worker_is_not_told_our_secrets(monkeypatch: pytest.MonkeyPatch):

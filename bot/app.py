@@ -253,9 +253,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         workshop=desk.workshop,
         desk=desk,
         keys=keys,
-        alerts=Alerts(
-            stores.notes, alarms(settings, chats, http, origin.identity), clock=clock, metrics=desk.metrics
-        ),
+        alerts=Alerts(stores.notes, alarms(settings, chats, http, origin.identity), clock=clock, metrics=desk.metrics),
         redraw=board.changed,
         engine_is_here=lambda: switchboard.engine is not None,
     )

@@ -89,7 +89,9 @@ class Limits:
         """Every scope and period a job of this requester counts in, with the figures that apply."""
         workspace, channel, user = workspace_scope(requester), channel_scope(requester), user_scope(requester)
         roles = role_scopes(requester)
-        asked = [INSTALLATION, workspace, "workspace:default", user, "user:default", *roles] + ([channel] if channel else [])
+        asked = [INSTALLATION, workspace, "workspace:default", user, "user:default", *roles] + (
+            [channel] if channel else []
+        )
         found = connection.execute(_OF_SCOPES, {"asked": asked})
         rules = {(limit.scope, limit.period): limit for limit in map(_from_row, found.mappings())}
 

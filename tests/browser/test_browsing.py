@@ -14,8 +14,8 @@ from tests.browser.sites import Site
 
 pytestmark = browsing
 
-MANY = 45
-"""More than two pages of the history."""
+MANY = 27
+"""More than a page of the history."""
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -182,7 +182,7 @@ def test_a_length_that_lies_is_refused_before_the_body(site: Site, lengths: list
     assert b"smuggled" not in answer
 
 
-@pytest.mark.parametrize("path", ["/studio/jobs"])
+@pytest.mark.parametrize("path", [f"{API}/jobs", "/studio/jobs"])
 def test_more_than_is_taken_is_refused_although_it_was_not_announced(site: Site, path: str) -> None:
     """Counted as it comes."""
     piece = b"x" * 100_000

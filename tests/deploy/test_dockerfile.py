@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.chat.web.server import GRACE_S
+from adapters.chat.web.listening import GRACE_S
 from adapters.engine.embedded import EmbeddedEngine
 from tests.deploy.rules import ROOT, RULES, Build
 from tools.dockerfile import BadDockerfile, Ignored, parse

@@ -1,6 +1,6 @@
 # `make` alone prints this help. `make demo` and `make test` each prepare everything they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint types docs messages bench crash locks image image-check
+.PHONY: help setup dev demo test lint types docs messages bench crash simulation locks image image-check
 BIN := .venv/bin
 N ?= 200
 # The demo keeps its clips in the checkout, so that it runs where the home directory cannot be written.
@@ -38,6 +38,9 @@ bench: dev  ## measure the numbers we claim
 
 crash: dev  ## kill it everywhere and count charges and posts (N=200 random kills), then break it on purpose
 	@$(BIN)/python -m tests.crash.soak $(N)
+
+simulation: dev  ## 100,000 jobs over 50 workers on a virtual clock, with everything going wrong (JOBS=… SEED=…)
+	@$(BIN)/python -m tests.simulation $(or $(JOBS),100000) --workers 50 --seed $(or $(SEED),7)
 
 locks: dev  ## compile requirements/*.txt from pyproject.toml (UPGRADE=1 moves the pins)
 	@UPGRADE=$(UPGRADE) tools/locks.sh

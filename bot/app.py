@@ -6,7 +6,6 @@ engine. Tests build the same App with `Parts` of their own and patch nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,19 +16,23 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from adapters.chat.gallery import GalleryCourier
-from adapters.engine.lock import EngineLock
 from adapters.http.client import HttpClient
 from adapters.media.fetch import HttpFetcher
 from adapters.media.hosting import SignedLinks
 from adapters.media.results import LocalFetcher
 from adapters.media.workshop import Workshop
+from adapters.providers.local.results import RenderFetcher
+from adapters.providers.placed import PlacedOrders
 from adapters.providers.registry import ProviderContext, build_providers
 from bot.alerts import Alerts
 from bot.cards.board import CardBoard
 from bot.chats import alarms, couriers
 from bot.clock import SystemClock
-from bot.errors import ConfigurationError, NotFound
-from bot.installation import DATABASE_FILE, App, Switchboard
+from bot.errors import ConfigurationError, MediaUnavailable, NotFound
+from bot.ground.choose import open_ground
+from bot.ground.ground import Ground, Switchboard
+from bot.ground.one_machine import DATABASE_FILE
+from bot.installation import App
 from bot.jobs.accept import FrontDesk
 from bot.jobs.actions import Actions
 from bot.jobs.lineage import Lineage
@@ -38,7 +41,6 @@ from bot.keeping.forgetting import Forgetting
 from bot.keeping.pseudonyms import Pseudonyms
 from bot.keeping.retention import Periods
 from bot.keeping.sweeper import Sweeper
-from bot.keys import KeyRing
 from bot.languages.said import say
 from bot.money.limits import DefaultLimits
 from bot.operating import Operating
@@ -46,19 +48,15 @@ from bot.ports import Clock, Courier, Fetcher, HasHome, MediaWorkshop, Provider
 from bot.service import Service
 from bot.settings import Settings
 from bot.stores import Stores
-from bot.telemetry.logs import hide
 from bot.tracker.desk import Desk
 from bot.tracker.outside import Outside
 from bot.tracker.schedule import Times
 from bot.tracker.tracker import Tracker
-from storage import data_dir as data_directory
-from storage import schema
 from storage.api_tokens import ApiTokens
 from storage.assets import Assets
 from storage.audit import Audit
-from storage.backup_rota import BackupRota, Plan
 from storage.changes import Changes
-from storage.database import Database
+from storage.data_dir import require_room
 from storage.deliveries import Deliveries
 from storage.entrances import Entrances
 from storage.erasure import Erasure
@@ -66,17 +64,16 @@ from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.installations import Installations
 from storage.jobs import Jobs
+from storage.leases import Leases
 from storage.ledger import Ledger
 from storage.limits import Limits
-from storage.media_store import ObjectMediaStore
 from storage.members import Members
 from storage.notes import Notes
-from storage.origin import Origin, refuse_half_restored
+from storage.paces import Paces
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
 from storage.reports import Reports
 from storage.retention import Retention
-from storage.secret_key import load_keys
 from storage.submissions import Submissions
 from storage.wishes import Wishes
 from storage.workspaces import Workspaces
@@ -110,36 +107,37 @@ async def open_app(settings: Settings, parts: Parts | None = None) -> AsyncItera
     Raises a `ConfigurationError` in one sentence when the directory, the database or a provider cannot be used.
     """
     parts = parts or Parts()
-    if settings.database_url or settings.engine == "procrastinate":
-        raise ConfigurationError(
-            "This version keeps its SQLite database in REELBOT_DATA_DIR and runs the embedded engine only; "
-            "unset REELBOT_DATABASE_URL and REELBOT_ENGINE."
-        )
-    folder = data_directory.prepare(settings.data_dir)
-    keys = load_keys(settings.secret_key.get_secret_value() if settings.secret_key else None, folder)
-    hide(keys.secrets())
-    path = folder / DATABASE_FILE
-    refuse_half_restored(folder, path)
-    backup = await asyncio.to_thread(schema.prepare, path)
-    if backup is not None:
-        log.info("database.upgraded", backup=str(backup))
-    database = Database(f"sqlite+aiosqlite:///{path}", watch=parts.watch)
+    ground = await open_ground(settings, parts.clock, parts.watch)
     http = HttpClient()
     try:
-        app = _wire(settings, parts, folder, keys, database, http)
-        await app.origin.settle()
+        app = _wire(settings, parts, ground, http)
+        try:
+            await app.origin.settle()
+        except MediaUnavailable as error:
+            # Where the mark lies in the bucket, nothing begins without it: then at least it is said why.
+            await _say_why(ground, error)
+            raise
         yield app
     finally:
         await http.aclose()
-        await database.close()
+        await ground.close()
 
 
-def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, database: Database, http: HttpClient) -> App:
+async def _say_why(ground: Ground, error: MediaUnavailable) -> None:
+    """Say what is wrong with the media store; nothing when it answers by now."""
+    try:
+        await ground.media.probe()
+    except (ConfigurationError, MediaUnavailable) as why:
+        raise why from error
+
+
+def _wire(settings: Settings, parts: Parts, ground: Ground, http: HttpClient) -> App:
     clock, zone, public_url = parts.clock, ZoneInfo(settings.timezone), settings.web.public_url
+    folder, keys, database, media = ground.folder, ground.keys, ground.database, ground.media
     limits = Limits(database, _default_limits(settings))
     pseudonyms = Pseudonyms(keys)
     ledger = Ledger(database, limits, clock, zone, pseudonyms)
-    jobs = Jobs(database, ledger, clock, pseudonyms)
+    jobs = Jobs(database, ledger, clock, pseudonyms, ground.enqueue)
     workspaces = Workspaces(database, clock, _allowed_from_the_start(settings))
     stores = Stores(
         jobs=jobs,
@@ -162,14 +160,15 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         members=Members(database, clock),
         audit=Audit(database, clock),
         reports=Reports(database),
+        paces=Paces(database, clock),
+        leases=Leases(database, clock),
     )
-    media = ObjectMediaStore(settings.media_url or (folder / "media").as_uri())
 
     async def locate(asset_id: str) -> Path:
-        found = await media.local_path(asset_id)
-        if found is None:
-            raise NotFound(say("The picture is no longer kept; please attach it again."))
-        return found
+        try:
+            return await media.on_this_machine(asset_id)
+        except NotFound as error:
+            raise NotFound(say("The picture is no longer kept; please attach it again.")) from error
 
     links = SignedLinks(keys, clock, public_url) if public_url else None
     providers = parts.providers
@@ -183,16 +182,18 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
             links=links,
             http=http,
             known_ids=stores.submissions.known_ids,
+            placed=PlacedOrders(stores),
         )
         providers = build_providers(context)
-    scratch = folder / "scratch"
-    scratch.mkdir(mode=0o700, exist_ok=True)
+    scratch = ground.scratch
     homes = {name: provider.home for name, provider in providers.items() if isinstance(provider, HasHome)}
     remote = HttpFetcher(http, homes, clock)
-    fetchers: dict[str, Fetcher] = {"file": LocalFetcher(folder / "renders"), "https": remote, "http": remote}
+    renders = RenderFetcher(LocalFetcher(folder / "renders"), providers.get("local"))
+    fetchers: dict[str, Fetcher] = {"file": renders, "https": remote, "http": remote}
     workshop = parts.workshop or Workshop()
     gallery = {name: GalleryCourier(name, folder / "clips") for name in ("cli", "api")}
-    chats = couriers(settings, http, media, workshop, clock, scratch, links, stores.installations)
+    together = (stores.paces, stores.leases) if ground.is_shared else ()
+    chats = couriers(settings, http, media, workshop, clock, scratch, links, stores.installations, *together)
     desk = Desk(
         stores=stores,
         providers=providers,
@@ -209,7 +210,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         webhook_url=lambda provider, token: f"{public_url}/webhooks/{provider}/{token}" if public_url else None,
     )
     board = CardBoard(desk)
-    switchboard = Switchboard()
+    switchboard = ground.switchboard
     default = settings.default_provider or next(iter(providers))
     front_desk = FrontDesk(
         stores,
@@ -217,7 +218,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         providers,
         switchboard,
         default,
-        lambda: data_directory.require_room(folder, settings.disk.min_free_mb),
+        lambda: require_room(folder, settings.disk.min_free_mb),
     )
     erasure = Erasure(database, clock, pseudonyms)
     files = Files(media, erasure)
@@ -233,13 +234,7 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         gallery["cli"].drop_names,
     )
     actions = Actions(stores, switchboard, clock, desk.times)
-    origin = Origin(
-        database=database,
-        jobs=jobs,
-        clock=clock,
-        folder=folder,
-        engine_runs=lambda: EngineLock(folder, "observer").holder() is not None,
-    )
+    origin = ground.origin(database, jobs, clock)
     service = Service(
         front_desk=front_desk,
         forgetting=forgetting,
@@ -255,36 +250,21 @@ def _wire(settings: Settings, parts: Parts, folder: Path, keys: KeyRing, databas
         keys=keys,
         alerts=Alerts(stores.notes, alarms(settings, chats, http, origin.identity), clock=clock, metrics=desk.metrics),
         redraw=board.changed,
-        engine_is_here=lambda: switchboard.engine is not None,
+        engine_hears_at_once=ground.hears_at_once,
     )
     return App(
         settings=settings,
-        data_dir=folder,
-        database=database,
+        ground=ground,
         origin=origin,
-        backups=BackupRota(
-            plan=_backup_plan(settings, folder), data_dir=folder, database=database, media=media, clock=clock
-        ),
         service=service,
         tracker=Tracker(desk, board.changed, forgetting.erase),
         board=board,
-        switchboard=switchboard,
         http=http,
     )
 
 
 def _allowed_from_the_start(settings: Settings) -> frozenset[str]:
     return frozenset(settings.allowed_workspaces) | {f"discord:{guild}" for guild in settings.discord.guild_ids}
-
-
-def _backup_plan(settings: Settings, folder: Path) -> Plan:
-    chosen = settings.backup
-    return Plan(
-        every=timedelta(hours=chosen.every_hours),
-        directory=chosen.directory.expanduser().absolute() if chosen.directory else folder / "backups",
-        keep=chosen.keep,
-        with_media=chosen.media,
-    )
 
 
 def _default_limits(settings: Settings) -> DefaultLimits:
@@ -296,11 +276,4 @@ def _default_limits(settings: Settings) -> DefaultLimits:
     )
 
 
-def upgrade_database(settings: Settings) -> tuple[str, Path | None]:
-    """Bring the database to this version; returns its schema and the backup made before, if one was."""
-    folder = data_directory.prepare(settings.data_dir)
-    backup = schema.prepare(folder / DATABASE_FILE)
-    return schema.HEAD, backup
-
-
-__all__ = ["DATABASE_FILE", "App", "Parts", "Switchboard", "open_app", "upgrade_database"]
+__all__ = ["DATABASE_FILE", "App", "Parts", "Switchboard", "open_app"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from adapters.chat.pacing import Pacing
 from adapters.http.alarm import webhook
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
 from bot.alerts import Place, spoken
 from bot.ports import Clock, Courier, MediaStore, MediaWorkshop
 from bot.settings import Settings
-from bot.stores import InstallationStore
+from bot.stores import InstallationStore, LeaseStore, PaceStore
 from bot.telemetry.logs import hide
 
 
@@ -24,17 +25,23 @@ def couriers(
     scratch: Path,
     links: SignedLinks | None,
     installations: InstallationStore,
+    paces: PaceStore | None = None,
+    leases: LeaseStore | None = None,
 ) -> dict[str, Courier]:
-    """The couriers of the chats that are set up; every process has them, whichever roles it plays."""
+    """The couriers of the chats that are set up; every process has them, whichever roles it plays.
+
+    `paces` and `leases` are those of all processes, where there may be several.
+    """
     chats: dict[str, Courier] = {}
+    pacing = Pacing(paces, clock) if paces is not None else None
     if settings.discord.token is not None:
         from adapters.chat.discord.courier import DiscordCourier
         from adapters.chat.discord.rest import Rest
 
         token = settings.discord.token.get_secret_value()
         hide([token])
-        rest = Rest(http, clock, api_url=settings.discord.api_url, token=token)
-        chats["discord"] = DiscordCourier(rest, http, media, workshop, clock, scratch, links)
+        rest = Rest(http, clock, api_url=settings.discord.api_url, token=token, pacing=pacing)
+        chats["discord"] = DiscordCourier(rest, http, media, workshop, clock, scratch, links, leases=leases)
     if settings.slack.is_set_up:
         from adapters.chat.slack.api import SlackApi
         from adapters.chat.slack.bots import Bots
@@ -43,7 +50,7 @@ def couriers(
         slack = settings.slack
         secrets = (slack.bot_token, slack.app_token, slack.signing_secret, slack.client_secret)
         hide([each.get_secret_value() for each in secrets if each is not None])
-        api = SlackApi(http, clock, api_url=slack.api_url)
+        api = SlackApi(http, clock, api_url=slack.api_url, pacing=pacing)
         own = slack.bot_token.get_secret_value() if slack.bot_token is not None else None
         bots = Bots(api, clock, token=own, installations=installations)
         chats["slack"] = SlackCourier(api, bots, http, media, workshop, clock, scratch, links)

@@ -19,13 +19,15 @@
     │   └── DatabaseCorrupt          the database file is damaged; names the backup
     ├── BackupFailed                 no backup was made; says why                                    exit 1
     ├── AlreadyRunning               another process runs the engine on this data dir                exit 75
+    ├── DatabaseUnavailable          the database server does not answer; ask again later            exit 69
     ├── DiskFull                     no room to write; nothing half-written was kept                 exit 75
     ├── AssetStale                   a file was not named in time and must be put once more           exit 75
     ├── Fenced                       the job is no longer ours: reload and look again (never shown)
     ├── SubmitError                  the four ways a paid request ends badly; see each
     │   ├── NotSent · Throttled · Refused · Unconfirmed
     ├── ProviderUnavailable          a free request failed for a passing reason; ask again later
-    │   └── KeyRefused               … because the provider does not accept our key
+    │   ├── KeyRefused               … because the provider does not accept our key
+    │   └── MediaUnavailable         … because our own media store in a cloud does not answer, or refuses us
     ├── ResultGone                   the provider's result link is dead for good
     └── DeliveryError
         ├── DeliveryDelayed          a passing reason; try the same delivery again
@@ -41,6 +43,8 @@ from __future__ import annotations
 import errno
 from datetime import datetime
 from typing import ClassVar
+
+from bot.languages.said import say
 
 
 class ReelbotError(Exception):
@@ -169,11 +173,22 @@ class BackupFailed(ReelbotError):
 
 
 class AlreadyRunning(ReelbotError):
-    """Another process runs the engine on this data directory."""
+    """Another process runs the engine on this data directory, or is connected to Discord for the same shards."""
 
     code = "already_running"
     exit_code = 75
     http_status = 503
+
+
+class DatabaseUnavailable(ReelbotError):
+    """The database server does not answer, for a passing reason. What was being written may have been written or not."""
+
+    code = "database_unavailable"
+    exit_code = 69
+    http_status = 503
+
+    def __init__(self, message: str = say("The database does not answer at present. Try again in a moment.")) -> None:
+        super().__init__(message)
 
 
 # EFBIG is what a file size limit says (ulimit -f): for the person, too, there is no room for these bytes.
@@ -268,6 +283,12 @@ class KeyRefused(ProviderUnavailable):
     """The provider does not accept our key: only an operator can help. What it renders goes on, and is asked for later."""
 
     code = "key_refused"
+
+
+class MediaUnavailable(ProviderUnavailable):
+    """The media store in a cloud does not answer, or refuses us. No provider is at fault; the same step may be tried again."""
+
+    code = "media_unavailable"
 
 
 class ResultGone(ReelbotError):

@@ -1,6 +1,8 @@
 """Whether jobs would be carried out, part by part: what `/readyz` says.
 
 `fail` means that jobs are not carried out. `warn` leaves us ready: what runs goes on, and providers must still reach us.
+Where many processes share an installation, one that only takes jobs is ready while no worker is alive, or while an
+operator is still to resume: taking it out of service would keep people, webhooks and that operator out.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from bot.doctor.finding import Part
+from bot.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from bot.installation import App
@@ -21,7 +24,7 @@ async def examine(app: App) -> dict[str, Part]:
     if parts["database"].status == "ok":
         parts["migrations"] = await _migrations(app)
         parts["held"] = await _held(app)
-    parts["engine"] = _engine(app)
+    parts["engine"] = await _engine(app)
     parts["disk"] = await _disk(app)
     if parts["database"].status == "ok":
         parts |= {f"provider.{name}": await _provider(app, name) for name in app.desk.providers}
@@ -43,23 +46,24 @@ async def _database(app: App) -> Part:
 
 
 async def _migrations(app: App) -> Part:
-    found, wanted = await app.schema_revisions()
-    if found == wanted:
-        return Part(status="ok", what=f"schema {found}")
-    what = f"the database has schema {found}, and this version {wanted}: restart with the version that upgraded it"
-    return Part(status="fail", what=what)
+    return await app.ground.schema()
 
 
 async def _held(app: App) -> Part:
     held = await app.origin.held()
-    return Part(status="ok", what="nothing is held") if held is None else Part(status="fail", what=held)
+    if held is None:
+        return Part(status="ok", what="nothing is held")
+    return Part(status="warn" if app.ground.is_shared else "fail", what=held)
 
 
-def _engine(app: App) -> Part:
-    holder = app.engine_lock().holder()
-    if holder is None:
-        return Part(status="fail", what="not running")
-    return Part(status="ok", what=f"process {holder.pid}")
+async def _engine(app: App) -> Part:
+    try:
+        who = await app.ground.who_runs()
+    except DatabaseUnavailable as error:
+        return Part(status="fail", what=str(error))
+    if who is None:
+        return Part(status="warn" if app.ground.is_shared else "fail", what="not running")
+    return Part(status="ok", what=who)
 
 
 async def _disk(app: App) -> Part:

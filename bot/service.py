@@ -5,7 +5,7 @@ Knows no SQL, no codecs and no chats; the composition root fills it in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,8 +66,8 @@ class Service:
     alerts: Alerts
     redraw: Callable[[Job], None]
     """Draws a job's card soon; returns at once."""
-    engine_is_here: Callable[[], bool]
-    """Whether this process runs the engine."""
+    engine_hears_at_once: Callable[[], Awaitable[bool]]
+    """Whether somebody begins with a new job within the moment."""
 
     @property
     def exporter(self) -> Exporter:
@@ -75,14 +75,16 @@ class Service:
         return Exporter(self.stores, self.media, self.desk.clock, self.desk.scratch, self.describe)
 
     async def copy_inputs(self, job: Job) -> None:
-        """Copy what a new job's person left on a chat, where no engine of this process does so at once.
+        """Copy what a new job's person left on a chat, where no engine does so at once.
 
         Addresses of attachments do not live long, and the process that works may be down. A courtesy: what fails here
         is tried again by the engine.
         """
+        if await self.engine_hears_at_once():
+            return
         for role, ref in (("original", job.image), ("sound", job.audio)):
             courier = self.desk.couriers.get(ref.source) if ref is not None else None
-            if ref is None or courier is None or self.engine_is_here():
+            if ref is None or courier is None:
                 continue
             try:
                 await self.stores.assets.keep(job.id, role, await courier.collect(ref))

@@ -63,7 +63,7 @@ class ApiTokens:
         if not token.is_good(now):
             return None
         if token.last_used_at is None or abs(now - token.last_used_at) >= USED_EVERY:
-            async with self._database.write("token used") as connection:
+            async with self._database.write("token used", among=()) as connection:
                 await connection.execute(_tokens.update().where(_tokens.c.id == token.id).values(last_used_at=now))
         return token
 

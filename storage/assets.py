@@ -55,7 +55,7 @@ class Assets:
 
     async def keep(self, job_id: JobId, role: str, asset: Asset) -> bool:
         """Make a job that still waits for its inputs refer to one that was just put. False when it does not wait any more."""
-        return await self._database.transact("keep", self._keep, job_id, role, asset)
+        return await self._database.transact("keep", self._keep, job_id, role, asset, among=())
 
     def _keep(self, connection: sa.Connection, job_id: JobId, role: str, asset: Asset) -> bool:
         waits = sa.select(tables.jobs.c.id).where(
@@ -64,6 +64,8 @@ class Assets:
             tables.jobs.c.forget.is_(None),
             tables.jobs.c.erased_at.is_(None),
         )
+        # Nobody moves it before we are done.
+        waits = waits.with_for_update(key_share=True)
         if connection.execute(waits).first() is None:
             return False
         keep_assets(connection, [asset], self._clock.now())

@@ -25,7 +25,7 @@ class Audit:
     async def add(self, by: str, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
         """Write down one act."""
         row = {"at": self._clock.now(), "by": by, "action": action, "subject": subject, "details": dict(details or {})}
-        async with self._database.write("audit") as connection:
+        async with self._database.write("audit", among=()) as connection:
             await connection.execute(_audit.insert().values(**row))
 
     async def page(

@@ -45,18 +45,15 @@ from bot.errors import (
 from bot.ports import MediaStore
 from storage import schema
 from storage.archive import CHUNK_BYTES, DATABASE, KEY, ArchiveWriter, Content, Manifest, moment
-from storage.database import corruption_sentence
+from storage.database import unwatched
 from storage.durable import sync_directory
 from storage.origin import COPIED_AT, GENERATION, INSTALLATION_ID
+from storage.sqlite import corruption_sentence
 
 UNFINISHED = ".reelbot-part"
 """How the hidden folders end in which archives come into being."""
 STEPS_BETWEEN_LOOKS = 100_000
 """Of SQLite's machine: so often a copy looks whether it is still wanted."""
-
-
-def _ignore(_point: str) -> None:
-    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +72,7 @@ async def write_backup(
     media: MediaStore | None,
     key: str | None = None,
     now: datetime,
-    watch: Callable[[str], None] = _ignore,
+    watch: Callable[[str], None] = unwatched,
 ) -> Backup:
     """Write an archive that was not there before, complete, verified and on the disk, readable by its owner alone.
 

@@ -24,8 +24,8 @@ from bot.ports import Clock, MediaStore
 from storage import tables
 from storage.archive import moment
 from storage.backup import Backup, write_backup
-from storage.database import Database
 from storage.durable import write_durably
+from storage.sqlite import SqliteDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,9 @@ class Standing:
 class BackupRota:
     """The scheduled backups of one installation."""
 
-    def __init__(self, *, plan: Plan, data_dir: Path, database: Database, media: MediaStore, clock: Clock) -> None:
+    def __init__(
+        self, *, plan: Plan, data_dir: Path, database: SqliteDatabase, media: MediaStore, clock: Clock
+    ) -> None:
         self.plan = plan
         self._failure_file = data_dir / FAILURE_FILE
         self._makes_directory = plan.directory == data_dir / "backups"

@@ -16,10 +16,11 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """SQLite's locks and its write-ahead log do not hold across a network (sqlite.org/useovernet.html)."""
 
 
-def prepare(path: Path, mounts: Path = Path("/proc/self/mounts")) -> Path:
+def prepare(path: Path, mounts: Path = Path("/proc/self/mounts"), *, holds_database: bool = True) -> Path:
     """Make the directory (0700) if it is missing, and prove that it can be written.
 
-    Raises `DataDirError` saying who owns it and the command that fixes it, or that it lies on a network file system.
+    Raises `DataDirError` saying who owns it and the command that fixes it, or that it lies on a network file system
+    although it `holds_database`.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -28,7 +29,7 @@ def prepare(path: Path, mounts: Path = Path("/proc/self/mounts")) -> Path:
     except OSError as error:
         raise DataDirError(_cannot_write(path, error)) from error
     kind = file_system(path, mounts)
-    if kind in NETWORK_FILE_SYSTEMS:
+    if holds_database and kind in NETWORK_FILE_SYSTEMS:
         raise DataDirError(
             f"The data directory {path} lies on a network file system ({kind}), where SQLite loses data. "
             f"Set REELBOT_DATA_DIR to a directory on a local disk."

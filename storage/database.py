@@ -1,188 +1,102 @@
-"""Engines, pragmas, and the two kinds of transaction: `read` (deferred) and `write` (serialised).
+"""The database behind one door: short looks, consistent views, and serialised transactions.
 
 Every commit of the product goes through `Database.write` or `Database.transact`, so that the crash suite can kill the
-process right before and right after each of them. `transact` does a whole transaction in one trip to a thread, where
-`write` makes a trip for each statement: a job's life is sixty statements, and the trips cost more than they do.
+process right before and right after each of them; but paces, which a crash may lose (`storage.paces`). Two implementations: `storage.sqlite` (one file) and
+`storage.postgres` (one server, many processes). Nothing above this class knows which.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-
-from bot.errors import NO_ROOM, DatabaseCorrupt, DiskFull
-from bot.languages.said import say
-from storage import sqlite_driver
-from storage.reader_desk import ReaderDesk
-from storage.turns import Turns
-from storage.writer_desk import WriterDesk
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 10_000
-"""How long a writer waits for another process's transaction. Ours take milliseconds; a slow disk may need seconds."""
-READERS = 4
-WAITED_FOR = frozenset({"accept"})
-"""Transactions that a person waits for: they go before the work that goes on anyway."""
-_ALONE = "reelbot_alone"
+MONEY = "money"
+"""Whoever writes to the ledger: holds are checked against sums that nobody changes meanwhile."""
 
 
-def _ignore(_point: str) -> None:
+def of_person(person: str) -> str:
+    """What a person asks for: the same request twice is one job."""
+    return f"person {person}"
+
+
+def of_provider(provider: str) -> str:
+    """The capacity of a provider's account is counted and granted by one at a time."""
+    return f"provider {provider}"
+
+
+def unwatched(_point: str) -> None:
     """Nobody watches."""
 
 
-class Database:
-    """One SQLite file (PostgreSQL comes with part 7; nothing above this class knows the difference)."""
+class Database(ABC):
+    """Where everything is remembered.
 
-    def __init__(self, url: str, *, watch: Callable[[str], None] = _ignore) -> None:
-        self.url = sa.make_url(url)
-        self._path = Path(self.url.database or "")
-        self._watch = watch
-        self._writer = self._engine("BEGIN IMMEDIATE", size=1)
-        self._readers = self._engine("BEGIN", size=READERS)
-        self._lookers = self._readers.execution_options(**{_ALONE: True})
-        self._writing = Turns()
-        self._kept: AsyncConnection | None = None
-        self._desk = WriterDesk(self._path, _set_up, watch)
-        self._reading = ReaderDesk(self._path, _set_up)
+    All methods raise `DiskFull` when there was no room, and then nothing was written; `DatabaseUnavailable` when the
+    database does not answer: then a transaction whose commit was under way may have been committed or not.
+    """
 
-    @property
-    def path(self) -> Path:
-        """The database file."""
-        return self._path
+    dialect: ClassVar[str]
+    """`sqlite` or `postgresql`."""
 
-    def _engine(self, begin: str, *, size: int) -> AsyncEngine:
-        url = self.url.set(drivername="sqlite+aiosqlite")
-        creator = {"async_creator_fn": sqlite_driver.connect}
-        engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=60, connect_args=creator)
-        sa.event.listen(engine.sync_engine, "connect", _set_up)
-
-        @sa.event.listens_for(engine.sync_engine, "begin")
-        def start(connection: sa.Connection) -> None:
-            if connection.get_execution_options().get(_ALONE):
-                return
-            # Announced, and begun by the first statement: see `storage.sqlite_driver`.
-            driver: Any = connection.connection.driver_connection
-            driver.begin_with = begin
-
-        return engine
-
-    @asynccontextmanager
-    async def look(self) -> AsyncIterator[AsyncConnection]:
+    @abstractmethod
+    def look(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """For a single statement: it is consistent by itself and needs no transaction around it."""
-        with _Translated(self.path):
-            async with self._lookers.connect() as connection:
-                yield connection
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A consistent view that blocks nobody."""
-        with _Translated(self.path):
-            async with self._readers.connect() as connection:
-                yield connection
 
-    @asynccontextmanager
-    async def write(self, name: str) -> AsyncIterator[AsyncConnection]:
+    @abstractmethod
+    def write(self, name: str, *, among: Sequence[str] | None = None) -> AbstractAsyncContextManager[AsyncConnection]:
         """One serialised transaction, committed when the block ends and rolled back when it raises.
 
-        `name` says what is being written, for the watcher. Never await a network inside: every writer waits for you.
-        Raises `DiskFull` when there was no room (nothing was written) and `DatabaseCorrupt` when the file is damaged.
+        `name` says what is being written, for the watcher. `among`: see `transact`. Never await a network inside:
+        other writers wait for you.
         """
-        with _Translated(self.path):
-            async with self._writing.turn():
-                connection = await self._writing_connection()
-                transaction = await connection.begin()
-                try:
-                    yield connection
-                    self._watch(f"before commit {name}")
-                except BaseException:
-                    # A cancelled statement makes SQLAlchemy give up the connection; closing it undoes everything.
-                    if not connection.invalidated:
-                        await _to_its_end(transaction.rollback())
-                    raise
-                try:
-                    await _to_its_end(transaction.commit())
-                except DatabaseError:
-                    # Whatever is left of the transaction goes with the connection.
-                    await _to_its_end(connection.invalidate())
-                    raise
-                self._watch(f"after commit {name}")
 
-    async def transact(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+    @abstractmethod
+    async def transact(
+        self, name: str, function: Callable[..., T], *arguments: Any, among: Sequence[str] | None = None
+    ) -> T:
         """`function(connection, *arguments)` in one serialised transaction, in a thread; its result, once committed.
 
         As `write`, for whole transactions that are functions of their own. The function must not touch anything that
-        the event loop does, too. Cancelled meanwhile, it is awaited to its end all the same.
-        """
-        with _Translated(self.path):
-            async with self._writing.turn(first=name in WAITED_FOR):
-                return await _to_its_end(self._desk.transact(name, function, arguments))
+        the event loop does, too, nor anything but the database: it may be called again where two transactions stood
+        in each other's way. Cancelled meanwhile, it is awaited to its end all the same.
 
+        `among` says what it must be serialised with: `None`, every other transaction; names, those that give one of
+        these names too, and those that are serialised with every other. An empty sequence: its statements stand each
+        for itself, or are fenced by the row they change.
+        """
+
+    @abstractmethod
     async def consult(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function(connection, *arguments)` on one consistent view, in a thread; its result. It can write nothing.
 
         As `read`, for readings of several statements that are functions of their own; as with `transact`, the function
         must not touch anything that the event loop does, too.
         """
-        with _Translated(self.path):
-            return await self._reading.consult(function, arguments)
 
-    async def _writing_connection(self) -> AsyncConnection:
-        """One, kept for good: there is one writer at a time, and taking it from a pool each time costs as much as a row."""
-        if self._kept is None or self._kept.invalidated:
-            if self._kept is not None:
-                await self._kept.close()
-            self._kept = await self._writer.connect()
-        return self._kept
-
+    @abstractmethod
     async def probe(self) -> None:
-        """Begin and roll back a write: proves that the file can be locked and written, and writes nothing."""
-        async with self._writing.turn():
-            connection = await self._writing_connection()
-            async with connection.begin() as transaction:
-                await connection.exec_driver_sql("SELECT 1")
-                await transaction.rollback()
+        """Prove that the database can be written, and write nothing. Raises whatever is in the way."""
 
+    @abstractmethod
     async def close(self) -> None:
-        """Close every connection; the last one folds the write-ahead log into the database file."""
-        await self._reading.close()
-        await self._desk.close()
-        if self._kept is not None:
-            await self._kept.close()
-        await self._readers.dispose()
-        await self._writer.dispose()
+        """Close every connection."""
 
 
-def _set_up(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions of its own: we say when, and which kind.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        # FULL: a commit is on the disk when it returns. Promises 1 and 2 stand on this line.
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        # Moving the log into the file costs whoever commits just then: four times as rarely as by default.
-        "wal_autocheckpoint = 4000",
-        "cache_size = -16000",
-        # What is deleted or replaced is overwritten wherever that costs no further page: erased means erased.
-        "secure_delete = FAST",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-async def _to_its_end(ending: Coroutine[Any, Any, T]) -> T:
+async def to_its_end(ending: Coroutine[Any, Any, T]) -> T:
     """Await it even when cancelled meanwhile, so that nobody has to guess whether it happened; then be cancelled."""
     task = asyncio.ensure_future(ending)
     try:
@@ -194,32 +108,9 @@ async def _to_its_end(ending: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-class _Translated:
-    """Turns the driver's errors that an operator can act on into ours."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise DiskFull(say("The database's disk is full; nothing was written. Free some space.")) from error
-        if not isinstance(error, (DatabaseError, OperationalError)):
-            return
-        text = str(error.orig)
-        if "disk is full" in text:
-            raise DiskFull(say("The database's disk is full; nothing was written. Free some space.")) from error
-        if "malformed" in text or "not a database" in text:
-            raise DatabaseCorrupt(corruption_sentence(self._path)) from error
-
-
-def insert_into(dialect: str, table: sa.Table) -> sqlite.Insert:
+def insert_into(dialect: str, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say what to do on a conflict; SQLite and PostgreSQL spell it alike, SQLAlchemy does not."""
-    if dialect != "sqlite":
-        raise NotImplementedError(dialect)
-    return sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def new_row_id(inserted: sa.CursorResult[Any]) -> int:
@@ -228,19 +119,3 @@ def new_row_id(inserted: sa.CursorResult[Any]) -> int:
     if key is None:
         raise ValueError("that statement inserted no row")
     return int(key[0])
-
-
-def corruption_sentence(path: Path) -> str:
-    """What to tell an operator whose database is damaged: the newest backup by name, or that there is none."""
-    kinds = (f"{path.stem}*.db", f"{path.stem}-backup-*.tar")
-    found = [file for kind in kinds for file in (path.parent / "backups").glob(kind)]
-    newest = max(found, key=lambda file: file.stat().st_mtime, default=None)
-    if newest is None:
-        advice = f"There is no backup beside it ({path.parent / 'backups'} is empty); restore one of your own."
-    elif newest.suffix == ".tar":
-        advice = (
-            f"Stop Reelbot, move the data directory away, and run `reelbot restore` with the newest backup: {newest}."
-        )
-    else:
-        advice = f"Stop Reelbot, move the damaged file away and put the newest backup in its place: {newest}."
-    return f"The database {path} is damaged and was not touched. {advice}"

@@ -52,7 +52,7 @@ class Deliveries:
 
     async def save_checkpoint(self, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
         """Commit how far a delivery has come. `Fenced` when the job is no longer this engine's: nothing is written."""
-        await self._database.transact("checkpoint", _save_checkpoint, job, delivery_id, checkpoint)
+        await self._database.transact("checkpoint", _save_checkpoint, job, delivery_id, checkpoint, among=())
 
     async def card(self, job_id: JobId) -> tuple[str, int] | None:
         """Where the job's card is, and which version of the job it shows."""
@@ -77,7 +77,7 @@ class Deliveries:
 
     async def save_card(self, job_id: JobId, reference: str, version: int) -> None:
         """Remember the card."""
-        async with self._database.write("card") as connection:
+        async with self._database.write("card", among=(f"card {job_id}",)) as connection:
             await connection.execute(_cards.delete().where(_cards.c.job_id == job_id))
             await connection.execute(_cards.insert().values(job_id=job_id, reference=reference, version=version))
 
@@ -99,6 +99,6 @@ def end_delivery(connection: sa.Connection, fact: DeliveryFact, now: datetime) -
 
 
 def _save_checkpoint(connection: sa.Connection, job: Job, delivery_id: str, checkpoint: Checkpoint) -> None:
-    if not is_still(connection, job):
+    if not is_still(connection, job, locks=True):
         raise Fenced(f"job {job.id} was moved by somebody else")
     connection.execute(_CHECKPOINT, {"of_id": delivery_id, "checkpoint": checkpoint})

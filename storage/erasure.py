@@ -86,6 +86,8 @@ class Erasure:
     async def erase(self, job_id: JobId) -> bool:
         """Leave of an ended job only what the books need: states, amounts, the provider's ids. False: not ended, or done."""
         async with self._database.write("erase") as connection:
+            if self._database.dialect != "sqlite":
+                return await connection.run_sync(self._erase, job_id)
             # Thorough here: pages that become free are overwritten, too.
             await connection.exec_driver_sql("PRAGMA secure_delete = ON")
             try:

@@ -38,13 +38,15 @@ class EvidenceBook:
         is, is not for it to say. Raises `Fenced`, with nothing written, when the attempt has another id by now, or the
         id belongs to another attempt.
         """
-        return await self._database.transact(f"evidence {evidence.kind}", self._receive, submission, evidence)
+        among = (f"evidence {submission.provider}",)
+        name = f"evidence {evidence.kind}"
+        return await self._database.transact(name, self._receive, submission, evidence, among=among)
 
     def _receive(self, connection: sa.Connection, submission: Submission, evidence: Evidence) -> bool:
         now = self._clock.now()
         row = {"attempt_id": submission.attempt_id, "kind": evidence.kind.value, "at": now}
         row |= {"provider_job_id": evidence.provider_job_id, "status": evidence.status}
-        if connection.execute(_insert(connection.dialect.name), row).rowcount == 0:
+        if connection.execute(_insert(connection.dialect.name), row).first() is None:
             return False
         if evidence.kind is not EvidenceKind.WEBHOOK:
             return True
@@ -95,4 +97,4 @@ class EvidenceBook:
 
 @cache
 def _insert(dialect: str) -> sa.Insert:
-    return insert_into(dialect, _evidence).on_conflict_do_nothing()
+    return insert_into(dialect, _evidence).on_conflict_do_nothing().returning(_evidence.c.id)

@@ -52,7 +52,9 @@ def hold_everything(connection: sa.Connection, jobs: Jobs, *, epoch: int, now: d
     unfinished = _jobs.c.state.in_([state.value for state in UNFINISHED])
     going_on = _jobs.c.state.in_([state.value for state in _GOING_ON])
     count = connection.execute(sa.select(sa.func.count()).select_from(_jobs).where(going_on)).scalar_one()
-    connection.execute(_jobs.update().where(unfinished).values(epoch=epoch))
+    # Above whatever a job had: with many workers each counts for itself.
+    higher = sa.case((_jobs.c.epoch < epoch, epoch), else_=_jobs.c.epoch + 1)
+    connection.execute(_jobs.update().where(unfinished).values(epoch=higher))
     # Ended ones, too: late proof of a charge would fetch and post their clip, and their cards are the original's.
     connection.execute(_jobs.update().where(_jobs.c.held_back.is_(False)).values(held_back=True))
     asking = _wishes.c.kind.in_([WishKind.CONFIRM.value, WishKind.RESEND.value])

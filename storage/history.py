@@ -1,16 +1,16 @@
 """History: newest first, by any word, person, workspace, channel, state, day or cost.
 
-The index is SQLite's FTS5 (`storage.history_index`), whose rowid is the job's `seq`: newest first is the order of the
-index itself and needs no sorting. Words match whole and by their stem ("move" finds "moving"): the beginning of a word
-would mean to merge the lists of every word that begins so, which took two seconds at a million jobs. PostgreSQL's
-`tsvector` takes these modules' place in part 7.
+The index (`storage.history_index`) knows a job by its `seq`. With SQLite's FTS5 newest first is the order of the index
+itself and needs no sorting; PostgreSQL reads its newest rows where the words are common, and its GIN index where they
+are rare. Words match whole and by their stem ("move" finds "moving"): the beginning of a word would mean to merge the
+lists of every word that begins so, which took two seconds at a million jobs.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,13 +22,28 @@ from bot.jobs.states import FINAL, State
 from bot.money.amount import Money
 from storage import tables
 from storage.database import Database
-from storage.history_index import amounts_match, cost_match, days_match, exact_match, state_match, words_match
+from storage.history_index import (
+    Term,
+    amounts_match,
+    cost_match,
+    days_match,
+    exact_match,
+    matching,
+    state_match,
+    words_match,
+)
 from storage.rows import job_from_row
 
 _jobs = tables.jobs
-_index = sa.table("jobs_fts", sa.column("rowid"))
+_index = sa.table("jobs_fts", sa.column("rowid"), sa.column("seq"))
+_KEYS: dict[str, sa.ColumnElement[int]] = {"sqlite": _index.c.rowid, "postgresql": _index.c.seq}
+"""The job's `seq`, in the index."""
+
+_Within = tuple[int | None, int | None]
+"""Numbers of jobs, both excluded."""
 
 LONGEST_PAGE = 100
+SLACK = timedelta(hours=1)
 LARGEST = 2**62
 """Micro-dollars; more than any column holds."""
 MOST_AMOUNTS = 200
@@ -83,10 +98,14 @@ class History:
         before = _read_cursor(cursor)
         match = words_match(q) + exact_match(person=person, workspace=workspace, channel=channel)
         chosen = sa.select(_jobs)
+        within: _Within = (None, None)
         async with self._database.look() as connection:
             if since is not None or until is not None:
                 first, last = await _span(connection, since, until)
-                match.append(days_match(first, last))
+                if self._database.dialect == "sqlite":
+                    match.append(days_match(first, last))
+                else:
+                    chosen, within = await _between(connection, chosen, first, last)
             if cost_min is not None or cost_max is not None:
                 low, high = [
                     min(int(each), LARGEST) for each in (cost_min or 0, LARGEST if cost_max is None else cost_max)
@@ -100,23 +119,29 @@ class History:
                 match.append(state_match(state))
             if state is not None and not (match and state in FINAL):
                 chosen = chosen.where(_jobs.c.state == state.value)
-            rows = list((await connection.execute(_newest(chosen, match, before, limit + 1))).mappings())
+            question = _newest(self._database.dialect, chosen, match, before, within, limit + 1)
+            rows = list((await connection.execute(question)).mappings())
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(jobs=[job_from_row(row) for row in rows], next_cursor=f"s{rows[-1]['seq']}" if more else None)
 
 
-def _newest(chosen: sa.Select[Any], match: list[str], before: int | None, limit: int) -> sa.Select[Any]:
+def _newest(
+    dialect: str, chosen: sa.Select[Any], match: list[Term], before: int | None, within: _Within, limit: int
+) -> sa.Select[Any]:
+    seq: sa.ColumnElement[int] = _jobs.c.seq
     if match:
-        # FTS5 leads: its rowids come in order, so that SQLite never sorts.
-        chosen = chosen.select_from(_index.join(_jobs, _jobs.c.seq == _index.c.rowid))
-        chosen = chosen.where(sa.text("jobs_fts MATCH :match").bindparams(match=" AND ".join(match)))
-        seq = _index.c.rowid
+        # The index leads: FTS5's rowids come in order, so that SQLite never sorts.
+        seq = _KEYS[dialect]
+        chosen = chosen.select_from(_index.join(_jobs, _jobs.c.seq == seq)).where(matching(dialect, match))
     else:
         chosen = chosen.where(_jobs.c.erased_at.is_(None))
-        seq = _jobs.c.seq
-    if before is not None:
-        chosen = chosen.where(seq < before)
+    low, high = within
+    if low is not None:
+        chosen = chosen.where(seq > low)
+    for end in (high, before):
+        if end is not None:
+            chosen = chosen.where(seq < end)
     return chosen.order_by(seq.desc()).limit(limit)
 
 
@@ -129,6 +154,25 @@ async def _span(connection: AsyncConnection, since: date | None, until: date | N
         return date.max, date.min
     first, last = oldest.date(), newest.date()
     return max(since or first, first), min(until or last, last)
+
+
+async def _between(
+    connection: AsyncConnection, chosen: sa.Select[Any], first: date, last: date
+) -> tuple[sa.Select[Any], _Within]:
+    """The jobs of these days, and between which numbers they lie.
+
+    PostgreSQL has no order in its index of words: it is told where in the order of jobs to look. They are numbered
+    as they come, but for the clocks of machines, which differ by less than `SLACK`.
+    """
+    if last < first:
+        return chosen.where(sa.false()), (None, None)
+    begin = datetime.combine(first, time.min, UTC)
+    end = datetime.combine(last, time.min, UTC) + timedelta(days=1)
+    made = _jobs.c.created_at
+    before = sa.select(_jobs.c.seq).where(made < begin - SLACK).order_by(made.desc()).limit(1).scalar_subquery()
+    after = sa.select(_jobs.c.seq).where(made >= end + SLACK).order_by(made).limit(1).scalar_subquery()
+    low, high = (await connection.execute(sa.select(before, after))).one()
+    return chosen.where(made >= begin, made < end), (low, high)
 
 
 async def _amounts(connection: AsyncConnection, low: int, high: int) -> list[int] | None:

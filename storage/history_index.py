@@ -1,19 +1,23 @@
-"""The words under which a job is found. Everything a history can be filtered by is a word of one FTS5 index.
+"""The words under which a job is found. Everything a history can be filtered by is a word of one full-text index.
 
 A filter that is joined from outside costs a thousand times more when it is rare and the words are not. So persons,
 workspaces, channels, states, days and costs are words, too: a range of days is its months and the days at its ends, a
 range of costs the amounts that there are in it, or, where they are many, its dollars and the cents at its ends.
+
+The index is a table of its own, `jobs_fts`: FTS5's on SQLite, three `tsvector` under one GIN index on PostgreSQL.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from bot.ids import JobId
 from bot.jobs.states import FINAL, State
@@ -24,15 +28,45 @@ MANY_DOLLARS = 50
 """Costs from here on share one word: clips that dear are few."""
 
 INSERT = "INSERT INTO jobs_fts (rowid, words, tokens, state) VALUES (:seq, :words, :tokens, :state)"
+_EXACT = "array_to_tsvector(string_to_array({}, ' '))"
+INSERT_ON_SERVER = (
+    "INSERT INTO jobs_fts (seq, words, tokens, state) "
+    f"VALUES (:seq, to_tsvector('reelbot', :words), {_EXACT.format(':tokens')}, {_EXACT.format(':state')})"
+)
+_SQL = {
+    "sqlite": {
+        "insert": sa.text(INSERT),
+        "state": sa.text("UPDATE jobs_fts SET state = :state WHERE rowid = (SELECT seq FROM jobs WHERE id = :id)"),
+        "words": sa.text("UPDATE jobs_fts SET words = :words WHERE rowid = :seq"),
+        "delete": sa.text("DELETE FROM jobs_fts WHERE rowid = :seq"),
+    },
+    "postgresql": {
+        "insert": sa.text(INSERT_ON_SERVER),
+        "state": sa.text(
+            f"UPDATE jobs_fts SET state = {_EXACT.format(':state')} WHERE seq = (SELECT seq FROM jobs WHERE id = :id)"
+        ),
+        "words": sa.text("UPDATE jobs_fts SET words = to_tsvector('reelbot', :words) WHERE seq = :seq"),
+        "delete": sa.text("DELETE FROM jobs_fts WHERE seq = :seq"),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One requirement of a search: any of these words, in one column of the index."""
+
+    column: str
+    words: tuple[str, ...]
 
 
 def index_job(connection: sa.Connection, seq: int, row: Mapping[str, Any]) -> None:
     """Put a new job into the index, in the transaction that accepts it."""
-    connection.execute(sa.text(INSERT), index_entry(seq, row))
+    dialect = connection.dialect.name
+    connection.execute(_SQL[dialect]["insert"], index_entry(seq, row, dialect=dialect))
 
 
-def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index knows of a row of `jobs`: the values of `INSERT`."""
+def index_entry(seq: int, row: Mapping[str, Any], *, dialect: str = "sqlite") -> dict[str, Any]:
+    """What the index knows of a row of `jobs`: the values of `INSERT`, or of `INSERT_ON_SERVER`."""
     home = f"{row['platform']}:{row['workspace']}"
     tokens = [_token("person", row["person"]), _token("workspace", home)]
     if row["channel"]:
@@ -41,7 +75,7 @@ def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
     day = day.replace("-", "")
     return {
         "seq": seq,
-        "words": f"{row['prompt']} {row['model']}",
+        "words": _readable(f"{row['prompt']} {row['model']}", dialect),
         "tokens": " ".join([*tokens, f"day{day}", f"month{day[:6]}"]),
         "state": _standing(State(row["state"]), row.get("charged_micro_usd")),
     }
@@ -49,56 +83,92 @@ def index_entry(seq: int, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def index_state(connection: sa.Connection, job_id: JobId, state: State, charged: int | None) -> None:
     """Follow a job into a final state or out of it, and what it cost, in the transaction that moves it."""
-    connection.execute(
-        sa.text("UPDATE jobs_fts SET state = :state WHERE rowid = (SELECT seq FROM jobs WHERE id = :id)"),
-        {"state": _standing(state, charged), "id": job_id},
-    )
+    values = {"state": _standing(state, charged), "id": job_id}
+    connection.execute(_SQL[connection.dialect.name]["state"], values)
 
 
 def unindex_job(connection: sa.Connection, seq: int) -> None:
     """Take an erased job out of the index."""
-    connection.execute(sa.text("DELETE FROM jobs_fts WHERE rowid = :seq"), {"seq": seq})
+    connection.execute(_SQL[connection.dialect.name]["delete"], {"seq": seq})
 
 
 def reindex_words(connection: sa.Connection, seq: int, words: str) -> None:
     """Replace the words by which a job is found."""
-    connection.execute(sa.text("UPDATE jobs_fts SET words = :words WHERE rowid = :seq"), {"seq": seq, "words": words})
+    dialect = connection.dialect.name
+    connection.execute(_SQL[dialect]["words"], {"seq": seq, "words": _readable(words, dialect)})
 
 
 # --- what a search asks of the index ----------------------------------------------------------------------------------
 
 
-def words_match(q: str | None) -> list[str]:
+def words_match(q: str | None) -> list[Term]:
     """All words are required, in any of their forms. Composed as prompts are; an underscore is no word of its own."""
-    text = unicodedata.normalize("NFC", q or "")
-    return [f'words:"{word}"' for word in re.findall(r"[^\W_]+", text)]
+    return [Term("words", (word,)) for word in _words(q or "")]
 
 
-def exact_match(**exact: str | None) -> list[str]:
+def exact_match(**exact: str | None) -> list[Term]:
     """Person, workspace, channel."""
-    return [f'tokens:"{_token(kind, value)}"' for kind, value in exact.items() if value]
+    return [Term("tokens", (_token(kind, value),)) for kind, value in exact.items() if value]
 
 
-def state_match(state: State) -> str:
+def state_match(state: State) -> Term:
     """Exact for final states; jobs that have not ended share one word."""
-    return f"state:{_state_word(state)}"
+    return Term("state", (_state_word(state),))
 
 
-def days_match(first: date, last: date) -> str:
+def days_match(first: date, last: date) -> Term:
     """Any of the days from `first` to `last`, both included."""
-    return _any_of("tokens", [*_days(first, last)] or ["day0"])
+    return Term("tokens", tuple(_days(first, last)) or ("day0",))
 
 
-def amounts_match(amounts: Sequence[int]) -> str:
+def amounts_match(amounts: Sequence[int]) -> Term:
     """Exactly these costs, in micro-dollars."""
-    return _any_of("state", [f"micro{amount}" for amount in amounts] or ["micro"])
+    return Term("state", tuple(f"micro{amount}" for amount in amounts) or ("micro",))
 
 
-def cost_match(least: Money | None, most: Money | None) -> str:
+def cost_match(least: Money | None, most: Money | None) -> Term:
     """A superset of the jobs that cost from `least` to `most`, exact to the cent, and to fifty dollars."""
     low = min(max(0, least or 0) // CENT, MANY_DOLLARS * 100)
     high = MANY_DOLLARS * 100 if most is None else min(most // CENT, MANY_DOLLARS * 100)
-    return _any_of("state", [*_costs(int(low), int(high))] or ["cent"])
+    return Term("state", tuple(_costs(int(low), int(high))) or ("cent",))
+
+
+def matching(dialect: str, terms: Iterable[Term]) -> sa.ColumnElement[bool]:
+    """What a row of `jobs_fts` must fulfil: all of the terms."""
+    if dialect == "sqlite":
+        match = " AND ".join(f"{term.column}:({' OR '.join(_quoted(term.words))})" for term in terms)
+        return sa.text("jobs_fts MATCH :match").bindparams(match=match)  # type: ignore[return-value]
+    conditions: list[sa.ColumnElement[bool]] = []
+    words = " ".join(_readable(word, dialect) for term in terms if term.column == "words" for word in term.words)
+    if words:
+        found = sa.func.plainto_tsquery(sa.literal_column("'reelbot'::regconfig"), words)
+        conditions.append(sa.literal_column("jobs_fts.words").op("@@")(found))
+    for column in ("tokens", "state"):
+        every = " & ".join(f"({' | '.join(term.words)})" for term in terms if term.column == column)
+        if every:
+            query = sa.cast(every, postgresql.TSQUERY)
+            conditions.append(sa.literal_column(f"jobs_fts.{column}").op("@@")(query))
+    return sa.and_(*conditions)
+
+
+def _quoted(words: Iterable[str]) -> Iterator[str]:
+    return (f'"{word}"' for word in words)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text))
+
+
+def _readable(text: str, dialect: str) -> str:
+    """On PostgreSQL only words, with Latin letters bare of accents, as FTS5 sees them by itself."""
+    if dialect == "sqlite":
+        return text
+    return " ".join("".join(map(_bare, word)) for word in _words(text))
+
+
+def _bare(letter: str) -> str:
+    first = unicodedata.normalize("NFD", letter)[0]
+    return first if first.isascii() else letter
 
 
 def _days(first: date, last: date) -> Iterator[str]:
@@ -126,10 +196,6 @@ def _costs(low: int, high: int) -> Iterator[str]:
         else:
             yield f"cent{cent}"
             cent += 1
-
-
-def _any_of(column: str, words: Sequence[str]) -> str:
-    return f"{column}:({' OR '.join(words)})"
 
 
 def _standing(state: State, charged: int | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from bot.money.amount import Money
 from bot.ports import Clock
 from storage import tables
 from storage.assets import keep_assets, refer_assets
-from storage.database import Database
+from storage.database import MONEY, Database, of_person
 from storage.deliveries import add_delivery, end_delivery
 from storage.history_index import index_job, index_state
 from storage.ledger import Ledger
@@ -41,25 +41,41 @@ _MOVE = (
     )
     .returning(*WHOLE_JOB)
 )
+_TAKE_OVER = (
+    _jobs.update().where(_jobs.c.id == sa.bindparam("of_id")).values(epoch=_jobs.c.epoch + 1).returning(*WHOLE_JOB)
+)
 _SET_HOLD = _jobs.update().where(_jobs.c.id == sa.bindparam("of_id"))
 _INSERT_EVENT = tables.job_events.insert()
+
+Enqueue = Callable[[Any, JobId], None]
+"""With the driver's own connection."""
 
 
 class Jobs:
     """The jobs of one installation."""
 
-    def __init__(self, database: Database, ledger: Ledger, clock: Clock, pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        clock: Clock,
+        pseudonyms: Pseudonyms | None = None,
+        enqueue: Enqueue | None = None,
+    ) -> None:
+        """`enqueue` puts a new job into the queue of an engine that has one, in the transaction that accepts it."""
         self._repeats = Repeats(pseudonyms or Pseudonyms())
         self._database = database
         self._ledger = ledger
         self._clock = clock
+        self._enqueue = enqueue
 
     async def accept(self, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]) -> tuple[Job, bool]:
         """Write one row; returns the job and whether it is new.
 
         The same key with the same request returns the job that stands; with another it raises `RequestKeyReused`.
         """
-        return await self._database.transact("accept", self._accept, request, quote, assets)
+        among = (of_person(request.requester.person),)
+        return await self._database.transact("accept", self._accept, request, quote, assets, among=among)
 
     def _accept(
         self, connection: sa.Connection, request: JobRequest, quote: Money, assets: Sequence[tuple[str, Asset]]
@@ -84,6 +100,8 @@ class Jobs:
         refer_assets(connection, row["id"], assets)
         index_job(connection, saved["seq"], row)
         _event(connection, row["id"], now, "accepted", State.RECEIVED, {})
+        if self._enqueue is not None:
+            self._enqueue(connection.connection.driver_connection, row["id"])
         return job_from_row(saved), True
 
     async def load(self, job_id: JobId) -> Job | None:
@@ -113,7 +131,8 @@ class Jobs:
         Raises `Fenced` when the job was moved, or taken over, since it was loaded: then only the facts were written.
         Raises `LimitReached` when a hold has no room: then nothing was written.
         """
-        moved = await self._database.transact(f"{move.job.state}→{move.to}", self.move_within, move)
+        among = () if move.money is None else (MONEY,)
+        moved = await self._database.transact(f"{move.job.state}→{move.to}", self.move_within, move, among=among)
         if moved is None:
             raise Fenced(f"job {move.job.id} was moved by somebody else")
         return job_from_row(moved)
@@ -163,10 +182,21 @@ class Jobs:
 
     async def claim(self, job: Job, epoch: int) -> None:
         """Take over one job from an earlier engine. Harmless when a later one was faster."""
-        async with self._database.write("claim one") as connection:
+        async with self._database.write("claim one", among=()) as connection:
             await connection.execute(
                 _jobs.update().where(_jobs.c.id == job.id, _jobs.c.epoch < epoch).values(epoch=epoch)
             )
+
+    async def take_over(self, job_id: JobId) -> Job | None:
+        """Raise one job's own epoch and load it: whoever had it before changes nothing any more."""
+        return await self._database.transact("take over", _take_over, job_id, among=())
+
+    async def unattended(self) -> list[JobId]:
+        """Unfinished jobs, and ended ones with a wish that nobody answered yet."""
+        unfinished = sa.select(_jobs.c.id).where(_jobs.c.state.in_([state.value for state in UNFINISHED]))
+        wished = sa.select(tables.wishes.c.job_id).where(tables.wishes.c.taken_at.is_(None))
+        async with self._database.look() as connection:
+            return [row.id for row in await connection.execute(unfinished.union(wished))]
 
     async def raise_epoch(self) -> int:
         """A new engine begins: its epoch is higher than any before, and the others' writes change nothing any more."""
@@ -193,7 +223,7 @@ class Jobs:
 
     async def set_progress(self, job: Job, progress: float) -> None:
         """Write down how far a render has come: a fact for other processes to show, no transition."""
-        async with self._database.write("progress") as connection:
+        async with self._database.write("progress", among=()) as connection:
             await connection.execute(
                 _jobs.update()
                 .where(_jobs.c.id == job.id, _jobs.c.version == job.version, _jobs.c.epoch == job.epoch)
@@ -234,6 +264,11 @@ class Jobs:
                 sa.select(_jobs).where(_jobs.c.state.in_([state.value for state in states])).order_by(_jobs.c.seq)
             )
             return [job_from_row(row) for row in rows.mappings()]
+
+
+def _take_over(connection: sa.Connection, job_id: JobId) -> Job | None:
+    row = connection.execute(_TAKE_OVER, {"of_id": job_id}).mappings().first()
+    return None if row is None else job_from_row(row)
 
 
 def read_epoch(connection: sa.Connection) -> int:

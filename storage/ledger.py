@@ -33,7 +33,7 @@ from bot.money.ledger import (
 from bot.money.limits import Standing, require_room
 from bot.ports import Clock
 from storage import tables
-from storage.database import Database, new_row_id
+from storage.database import MONEY, Database, new_row_id
 from storage.limits import Limits
 
 _ledger = tables.ledger
@@ -101,7 +101,7 @@ class Ledger:
 
     async def correct(self, job_id: str, amount: Money, *, by: str, reason: str) -> bool:
         """An operator's later entry: a signed amount on top of what was booked. False when nothing was ever held."""
-        async with self._database.write("correction") as connection:
+        async with self._database.write("correction", among=(MONEY,)) as connection:
             booking = await connection.run_sync(_last_booking, job_id)
             if booking is None:
                 return False

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.ports import Clock
 from bot.tracker.breaker import Health
 from storage import tables
-from storage.database import Database
+from storage.database import Database, of_provider
 
 _table = tables.provider_health
 
@@ -38,7 +38,7 @@ class ProviderHealth:
         before = await self.load(provider)
         if change(before) == before:
             return
-        async with self._database.write("provider health") as connection:
+        async with self._database.write("provider health", among=(of_provider(provider),)) as connection:
             row = await _row(connection, provider)
             after = change(health_from_row(provider, row, paused=False))
             await _save(

@@ -50,7 +50,7 @@ class RenderTimes:
         if not (math.isfinite(seconds) and seconds > 0):
             raise ValueError(f"no render takes {seconds} seconds")
         key = RenderKey(provider=provider, model=model, duration_s=duration_s, resolution=resolution)
-        async with self._database.write("render time") as connection:
+        async with self._database.write("render time", among=()) as connection:
             row = {"provider": provider, "model": model, "duration_s": duration_s, "resolution": resolution}
             await connection.execute(_INSERT, row | {"seconds": seconds, "at": self._clock.now()})
             await connection.execute(_PRUNE, _bound(key))

@@ -24,8 +24,9 @@ from bot.jobs.model import AssetKind
 from bot.ports import MediaStore
 from storage import schema
 from storage.archive import DATABASE, KEY, ArchiveReader, Manifest, moment, verify
+from storage.database import unwatched
 from storage.durable import sync_directory, write_durably
-from storage.origin import RESTORING_FILE
+from storage.marks import RESTORING_FILE
 from storage.secret_key import KEY_FILE
 
 DATABASE_FILE = "reelbot.db"
@@ -33,10 +34,6 @@ HALF = ".restoring.part"
 """What is being unpacked right now."""
 OUR_FOLDERS = ("media", "clips", "renders")
 """Where an installation keeps files: an empty data directory has none in them."""
-
-
-def _ignore(_point: str) -> None:
-    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +51,7 @@ async def restore_backup(
     data_dir: Path,
     media: MediaStore,
     alone: AbstractContextManager[object] | None = None,
-    watch: Callable[[str], None] = _ignore,
+    watch: Callable[[str], None] = unwatched,
 ) -> Restored:
     """Fill an empty data directory from an archive.
 

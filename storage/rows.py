@@ -64,10 +64,13 @@ _VALUES: Mapping[str, type[Any]] = {
 
 _STANDS = sa.select(tables.jobs.c.version, tables.jobs.c.epoch).where(tables.jobs.c.id == sa.bindparam("of_id"))
 
+# SQLite has one writer, and leaves the lock away.
+_LOCKED = _STANDS.with_for_update(key_share=True)
 
-def is_still(connection: sa.Connection, job: Job) -> bool:
-    """Whether nobody moved or took over the job since it was read."""
-    found = (connection.execute(_STANDS, {"of_id": job.id})).one()
+
+def is_still(connection: sa.Connection, job: Job, *, locks: bool = False) -> bool:
+    """Whether nobody moved or took over the job since it was read; `locks`: nor can until the transaction ends."""
+    found = (connection.execute(_LOCKED if locks else _STANDS, {"of_id": job.id})).one()
     return tuple(found) == (job.version, job.epoch)
 
 

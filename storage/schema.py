@@ -8,12 +8,16 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.errors import DatabaseCorrupt, SchemaTooNew
-from storage.database import corruption_sentence
+from storage.sqlite import corruption_sentence
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision; a test compares it with Alembic's own idea."""
 KEPT_BACKUPS = 5
 
@@ -32,7 +36,7 @@ def prepare(path: Path) -> Path | None:
             f"Install that version again, or restore a backup made before the upgrade."
         )
     backup = backup_before_migration(path) if revision is not None else None
-    _upgrade(path)
+    _upgrade(path=path)
     return backup
 
 
@@ -77,13 +81,18 @@ def backup_before_migration(path: Path) -> Path:
     return target
 
 
-def _upgrade(path: Path) -> None:
+def upgrade_to_head(connection: sa.Connection) -> None:
+    """Carry out every migration that is missing, inside the caller's transaction."""
+    _upgrade(connection=connection)
+
+
+def _upgrade(**on: object) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["path"] = path
+    config.attributes.update(on)
     command.upgrade(config, "head")
 
 

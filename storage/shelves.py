@@ -1,4 +1,4 @@
-"""Where the bytes of the media store lie: a directory, or an object store. Everything here blocks.
+"""Where the bytes of the media store lie: a directory, or an object store (`storage.buckets`). Everything here blocks.
 
 A file that no row names may be removed by the sweeper at any time once it is old enough, so every `put` makes the file
 young again, also when the same bytes are there already (see `storage.assets`).
@@ -9,32 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import ConfigurationError
-from storage.durable import sync_directory
+from storage.asset_keys import CHUNK_BYTES, is_asset_id, key_of, require_note
+from storage.buckets import Bucket
+from storage.clouds import OBJECT_STORES
+from storage.durable import sync_directory, write_durably
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
-CHUNK_BYTES = 256 * 1024
 STALE_AFTER_S = 24 * 3600
 """A half-written file this old belongs to a process that died; younger ones may be somebody's work in progress."""
-FRESH_FOR_S = 30 * 60
-"""An object younger than this need not be uploaded again to count as just put."""
-
-_ID = re.compile(r"[0-9a-f]{64}")
-
-
-def is_asset_id(text: str) -> bool:
-    """Whether this can name a file at all."""
-    return _ID.fullmatch(text) is not None
 
 
 class Shelf(Protocol):
@@ -70,6 +59,18 @@ class Shelf(Protocol):
 
     def ids(self) -> Iterator[tuple[str, float]]:
         """Every file by its id, and how many seconds ago it was put."""
+        ...
+
+    def note(self, name: str) -> bytes | None:
+        """A small named file beside the others; `None` where there is none."""
+        ...
+
+    def set_note(self, name: str, data: bytes) -> None:
+        """Write it, whole and durably, in the place of what was there."""
+        ...
+
+    def check(self) -> None:
+        """Write, read and delete something small. `ConfigurationError` says in one sentence what does not work."""
         ...
 
 
@@ -177,6 +178,39 @@ class Directory:
                     with contextlib.suppress(FileNotFoundError):
                         yield path.name, _age_s(path)
 
+    def note(self, name: str) -> bytes | None:
+        """A small named file beside the others; `None` where there is none."""
+        require_note(name)
+        try:
+            return (self._root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def set_note(self, name: str, data: bytes) -> None:
+        """Write it, whole and durably, in the place of what was there."""
+        require_note(name)
+        self._prepare()
+        write_durably(self._root / name, data)
+
+    def check(self) -> None:
+        """Write, read and delete something small. `ConfigurationError` says in one sentence what does not work."""
+        content = secrets.token_bytes(16)
+        try:
+            self._prepare()
+            probe = self._incoming / f"probe-{os.getpid()}-{secrets.token_hex(8)}"
+            try:
+                write_durably(probe, content)
+                is_whole = probe.read_bytes() == content
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The media store {self._root} cannot be written ({error.strerror}); correct its owner and rights, free "
+                f"some space, or name another place in REELBOT_MEDIA_URL."
+            ) from error
+        if not is_whole:
+            raise ConfigurationError(f"The media store {self._root} does not give back what was put into it.")
+
     def _prepare(self) -> None:
         if self._incoming in self._durable and self._incoming.is_dir():
             return
@@ -200,105 +234,16 @@ class Directory:
             self._durable.add(inner)
 
 
-class Bucket:
-    """A shelf in an object store, where a put that returned is durable by the vendor's word."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    def put(self, source: Path, *, consume: bool) -> tuple[str, int]:
-        """Copy a file in, or move it (`consume`); its id and its bytes."""
-        import obstore
-
-        with source.open("rb") as file:
-            asset_id = hashlib.file_digest(file, "sha256").hexdigest()
-        size = source.stat().st_size
-        with contextlib.suppress(FileNotFoundError):
-            known = obstore.head(self._store, key_of(asset_id))
-            if known["size"] == size and time.time() - known["last_modified"].timestamp() < FRESH_FOR_S:
-                return asset_id, size
-        # Puts are atomic: readers see the whole object or none, and an abandoned multipart upload is never listed.
-        obstore.put(self._store, key_of(asset_id), source)
-        return asset_id, size
-
-    def local_path(self, key: str) -> Path | None:
-        """The file itself, where there is one on this machine."""
-        return None
-
-    def size(self, key: str) -> int:
-        """Bytes."""
-        import obstore
-
-        return obstore.head(self._store, key)["size"]
-
-    def chunks(self, key: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` to `end`, in pieces."""
-        import obstore
-
-        if start >= end:  # an object store calls an empty range an error
-            return
-        answer = obstore.get(self._store, key, options={"range": (start, end)})
-        for piece in answer.stream(min_chunk_size=CHUNK_BYTES):
-            yield bytes(piece)
-
-    def delete(self, key: str) -> None:
-        """Remove it, at any age."""
-        import obstore
-
-        obstore.delete(self._store, key)
-
-    def touch(self, key: str) -> None:
-        """It is there; for so long that nobody need make it young again (see `delete_older`)."""
-        self.size(key)
-
-    def delete_older(self, key: str, age_s: float) -> bool:
-        """As a directory's; a put between the look and the removal is lost, which only the wait before keeps rare."""
-        import obstore
-
-        try:
-            put_at = obstore.head(self._store, key)["last_modified"].timestamp()
-        except FileNotFoundError:
-            return True
-        # An object passes for just put for FRESH_FOR_S without being uploaded again.
-        if time.time() - put_at < max(age_s, 2 * FRESH_FOR_S):
-            return False
-        obstore.delete(self._store, key)
-        return True
-
-    def ids(self) -> Iterator[tuple[str, float]]:
-        """Every object by its id, and how many seconds ago it was uploaded."""
-        import obstore
-
-        for some in obstore.list(self._store):
-            for each in some:
-                name = each["path"].rpartition("/")[2]
-                if is_asset_id(name):
-                    yield name, time.time() - each["last_modified"].timestamp()
-
-
 def shelf_for(url: str) -> Shelf:
     """The shelf a URL names. `ConfigurationError` for another kind."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Directory(Path(unquote(parts.path)))
-    if parts.scheme in ("s3", "gs", "az", "memory"):
-        from obstore.exceptions import BaseError
-        from obstore.store import from_url
-
-        try:
-            return Bucket(from_url(url))
-        except (BaseError, ValueError) as error:
-            raise ConfigurationError(f"The media store at {parts.scheme}:// cannot be opened: {error}") from error
+    if parts.scheme in OBJECT_STORES:
+        return Bucket.at(url)
     raise ConfigurationError(
         f"The media store must be a URL like file:///var/lib/reelbot/media, s3://bucket/path, gs://… or az://…, not {url!r}"
     )
-
-
-def key_of(asset_id: str) -> str:
-    """`ab/<sha256>`. Whatever is no SHA-256 names nothing, so that no id can climb out of the store."""
-    if not _ID.fullmatch(asset_id):
-        raise FileNotFoundError(asset_id)
-    return f"{asset_id[:2]}/{asset_id}"
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -20,7 +20,7 @@ from bot.ports import Capacity, Clock
 from bot.tracker.capacity import Queued, next_in_line
 from storage import tables
 from storage.capacity import room
-from storage.database import Database
+from storage.database import Database, of_person, of_provider
 from storage.rows import WHOLE_JOB, is_still, job_from_row, submission_from_row
 
 _submissions = tables.submissions
@@ -90,13 +90,16 @@ class Submissions:
         is paused or resting: nothing was written. Raises `Fenced` when the job was moved or taken over, or a cancel was committed before. Who
         goes first is `next_in_line`'s to say, right before.
         """
-        return await self._database.transact("grant", self._grant, job, submission, capacity, person_concurrent)
+        among = (of_provider(job.provider), of_person(job.requester.person))
+        return await self._database.transact(
+            "grant", self._grant, job, submission, capacity, person_concurrent, among=among
+        )
 
     def _grant(
         self, connection: sa.Connection, job: Job, submission: Submission, capacity: Capacity, person_concurrent: int
     ) -> Job | None:
         now = self._clock.now()
-        if not is_still(connection, job) or _cancel_wished(connection, job.id):
+        if not is_still(connection, job, locks=True) or _cancel_wished(connection, job.id):
             raise Fenced(f"job {job.id} was moved by somebody else")
         if job.state is not State.QUEUED or (job.next_at is not None and job.next_at > now):
             return None
@@ -128,12 +131,12 @@ class Submissions:
 
     async def record(self, fact: AttemptFact) -> None:
         """Write down what became known of an attempt, whoever owns the job."""
-        await self._database.transact("attempt fact", write_attempt_fact, fact, self._clock.now())
+        await self._database.transact("attempt fact", write_attempt_fact, fact, self._clock.now(), among=())
 
     async def looked_up(self, attempt_id: str, *, empty: bool = False) -> None:
         """Count one look-up; `empty` when it worked and found nothing."""
         counted = {"lookups": _submissions.c.lookups + 1, "lookups_empty": _submissions.c.lookups_empty + int(empty)}
-        async with self._database.write("look-up") as connection:
+        async with self._database.write("look-up", among=()) as connection:
             await connection.execute(
                 _submissions.update().where(_submissions.c.attempt_id == attempt_id).values(counted)
             )

@@ -463,3 +463,11 @@ provider_health = sa.Table(
     sa.Column("open_until", UtcTime, comment="no creates before; afterwards one free request decides"),
     sa.Column("reason", sa.Text),
 )
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True, comment="what is limited, like slack:T1:chat.postMessage"),
+    sa.Column("next_at", UtcTime, nullable=False, comment="when the next request may go out"),
+    comment="rates that all processes keep together, and leases: until when nobody else may begin",
+)

@@ -25,7 +25,7 @@ class Wishes:
 
     async def add(self, job_id: JobId, kind: WishKind, by: str, details: dict[str, Any] | None = None) -> int:
         """Write a wish down; the order of ids is the order in which they count."""
-        async with self._database.write(f"wish {kind}") as connection:
+        async with self._database.write(f"wish {kind}", among=()) as connection:
             inserted = await connection.execute(
                 _wishes.insert().values(
                     job_id=job_id, kind=kind.value, by=by, at=self._clock.now(), details=details or {}
@@ -66,7 +66,7 @@ class Wishes:
 
     async def take(self, wish: Wish) -> None:
         """Mark a wish answered without a transition."""
-        async with self._database.write("wish taken") as connection:
+        async with self._database.write("wish taken", among=()) as connection:
             await connection.execute(_wishes.update().where(_wishes.c.id == wish.id).values(taken_at=self._clock.now()))
 
     async def cancel_requested(self, job_id: JobId) -> bool:

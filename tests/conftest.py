@@ -6,8 +6,19 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("reelbot", derandomize=not os.environ.get("REELBOT_TEST_RANDOM"), deadline=None)
 settings.load_profile("reelbot")
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_the_test() -> Iterator[None]:
+    """What a test made in the PostgreSQL of its process is removed after it."""
+    yield
+    if "tests.postgres" in sys.modules:
+        sys.modules["tests.postgres"].drop_databases()

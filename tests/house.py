@@ -18,8 +18,10 @@ from bot.jobs.states import State
 from bot.money.amount import Money
 from bot.settings import load_settings
 from bot.tracker.desk import Wait
+from bot.tracker.ownership import OneEngine
 from bot.tracker.polls import PollLog
 from bot.tracker.tracker import Tracker
+from tests import postgres
 from tests.factories import ALICE, a_request
 from tests.fakes.clock import FakeClock
 from tests.fakes.courier import FakeCourier
@@ -27,6 +29,9 @@ from tests.fakes.provider import FakeFetcher, FakeProvider
 from tests.fakes.workshop import FakeWorkshop
 
 OPERATOR = Presser(person="cli:local", is_operator=True)
+GROUNDS = ("sqlite", "postgresql")
+GROUND = "sqlite"
+"""What a house stands on, unless a suite plays on both."""
 GENEROUS = {
     "limits": {"user_daily_jobs": 1000, "user_daily_usd": "1000", "confirm_above_usd": "100"},
     "allowed_workspaces": "*",
@@ -108,14 +113,27 @@ async def a_house(
         workshop=FakeWorkshop(),
         fetchers={"fake": fetcher},
     )
-    chosen = load_settings({**GENEROUS, "data_dir": folder / "data", **settings}, environ={}, cwd=folder)
+    chosen = load_settings(
+        {**GENEROUS, "data_dir": folder / "data", **_ground(folder), **settings}, environ={}, cwd=folder
+    )
     async with open_app(chosen, parts) as app:
         courier.media = app.service.media
-        await app.take_over()
+        await take_over(app)
         house = House(app, offers[0], courier, clock)
         house.fetcher = fetcher
         yield house
         await app.board.settle()
+
+
+def _ground(folder: Path) -> dict[str, Any]:
+    if GROUND == "sqlite":
+        return {}
+    return {"database_url": postgres.database_of(folder), "secret_key": "k" * 40}
+
+
+async def take_over(app: App) -> None:
+    """As an engine that begins: whatever ran before changes nothing any more."""
+    app.tracker.ownership, _ = await OneEngine.begin(app.stores.jobs)
 
 
 def later_tracker(house: House) -> Tracker:

@@ -21,6 +21,8 @@ compile runtime pyproject.toml
 compile build --group build --constraint requirements/runtime.txt
 compile dev pyproject.toml --group build --group dev --constraint requirements/runtime.txt \
     --constraint requirements/build.txt
+# Of an environment of its own, so that nothing in it has to fit the others.
+compile s3 --group s3
 
 if grep -nE '://|^ *--(index|extra|find|trusted)|(^|[ "])/' requirements/*.txt; then
     echo "the lines above name a host or a path of this machine; the locks must not" >&2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.errors import BadInput
+from bot.errors import BadInput, NotFound
 from bot.keeping.files import as_file
 from bot.ports import MediaStore, MediaWorkshop, Parcel
 
@@ -43,10 +43,11 @@ async def fitted(parcel: Parcel, limit: int, media: MediaStore, workshop: MediaW
     except BadInput:
         return None
     part: Path | None = None
-    if parcel.part is not None:
+    if parcel.part_filename is not None and (parcel.part is not None or parcel.clip.part_id is not None):
         try:
-            part, _ = await _fit(parcel.part, limit, workshop, folder / "fitted-part.mp4")
-        except BadInput:
+            new = parcel.part or await as_file(media, parcel.clip.part_id or "", folder / "part.mp4")
+            part, _ = await _fit(new, limit, workshop, folder / "fitted-part.mp4")
+        except (BadInput, NotFound):
             # The whole holds it, too.
             part = None
     return Fitted(clip=clip, part=part, was_encoded=was_encoded)

@@ -14,12 +14,12 @@ from datetime import datetime
 
 import structlog
 
-from bot.errors import KeyRefused
+from adapters.engine.line import LINE_EVERY_S, LINE_SETTLES_S, RECONCILE_EVERY_S, Line
 from bot.ids import JobId
 from bot.ports import Clock
 from bot.stores import Stores
-from bot.tracker.breaker import Health
 from bot.tracker.desk import Wait
+from bot.tracker.ownership import OneEngine
 from bot.tracker.tracker import Tracker
 
 log = structlog.get_logger(__name__)
@@ -28,11 +28,6 @@ CONCURRENT_STEPS = 32
 """Jobs at a step at the same moment; waiting jobs do not count."""
 LISTEN_EVERY_S = 0.25
 """How often other processes' writes are looked for."""
-LINE_EVERY_S = 1.0
-"""How often each provider's line is looked at even though nothing seemed to change: capacity per minute comes back."""
-LINE_SETTLES_S = 0.01
-"""What changes within this time is one change of the line."""
-RECONCILE_EVERY_S = 3600.0
 AFTER_A_FAULT_S = 5.0
 
 
@@ -51,6 +46,7 @@ class EmbeddedEngine:
         self._tracker = tracker
         self._stores = stores
         self._clock = clock
+        self._turns = Line(tracker.desk, stores, clock)
         self._slots = asyncio.Semaphore(concurrent_steps)
         self._should_hand_over = should_hand_over
         self._heap: list[tuple[float, int, JobId]] = []
@@ -87,15 +83,16 @@ class EmbeddedEngine:
     async def begin(self) -> int:
         """Raise the epoch, take over every unfinished job. Returns how many there were."""
         self._tracker.stopping = False
-        self._tracker.epoch = epoch = await self._stores.jobs.raise_epoch()
+        # Before the unfinished ones are read: what comes in between is met twice, which is harmless, and never missed.
         self._seen_job = await self._stores.jobs.newest()
         self._seen_wish = await self._stores.wishes.newest()
-        unfinished = await self._stores.jobs.claim_all(epoch)
+        ownership, unfinished = await OneEngine.begin(self._stores.jobs)
+        self._tracker.ownership = ownership
         for job in unfinished:
             self._park(job.id, Wait(until=self._clock.now()))
         for job_id in await self._stores.wishes.unanswered():
             self._park(job_id, Wait(until=self._clock.now()))
-        log.info("engine.began", epoch=epoch, unfinished=len(unfinished))
+        log.info("engine.began", epoch=ownership.epoch, unfinished=len(unfinished))
         return len(unfinished)
 
     async def run(self, *, drain_s: float = 30.0) -> None:
@@ -237,47 +234,19 @@ class EmbeddedEngine:
             is_time = self._clock.monotonic() - looked_at >= LINE_EVERY_S
             if is_time:
                 looked_at = self._clock.monotonic()
-            for name in self._tracker.desk.providers:
+            for name in self._turns.providers:
                 try:
                     if is_time:
-                        await self._look_at(name)
+                        await self._turns.look_at(name)
                     await self._serve(name)
                 except Exception:
                     # One provider's line must not hold up the others'.
                     log.exception("engine.line_failed", provider=name)
 
-    async def _look_at(self, name: str) -> None:
-        health = await self._stores.health.load(name)
-        if not health.paused and health.rest_is_over(self._clock.now()):
-            await self._try_again(name)
-
     async def _serve(self, name: str) -> None:
-        desk = self._tracker.desk
-        provider = desk.providers[name]
-        turns = await self._stores.submissions.next_in_line(name, provider.capacity, desk.person_concurrent)
-        for job_id in turns:
+        for job_id in await self._turns.turns(name):
             if job_id not in self._active:
                 self._launch(job_id, turn=True)
-
-    async def _try_again(self, name: str) -> None:
-        """Half-open begins with a free request: answered, creates go on; else the provider rests longer."""
-        desk = self._tracker.desk
-        answered = True
-        try:
-            asking = desk.providers[name].balance()
-            await desk.outside.call("provider.balance", asking, timeout_s=desk.times.call_timeout_s, at=name)
-        except Exception as error:
-            # Whatever it was, the provider did not answer properly, and that is all we ask here.
-            log.warning("provider.still_silent", provider=name, exc_info=True)
-            answered = False
-            if isinstance(error, KeyRefused):
-                desk.troubles.note(name, "account", str(error))
-        now = self._clock.now()
-
-        def change(health: Health) -> Health:
-            return health.after_free_request(answered=answered, now=now)
-
-        await self._stores.health.change(name, change)
 
     async def _reconciler(self) -> None:
         """Ended jobs stay under watch for seven days: evidence that arrives late is still acted on."""

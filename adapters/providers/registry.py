@@ -15,6 +15,7 @@ import structlog
 
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
+from adapters.providers.placed import Placed
 from bot.errors import ConfigurationError
 from bot.keys import KeyRing
 from bot.ports import Clock, Provider
@@ -42,6 +43,8 @@ class ProviderContext:
     """The one HTTP client of the process."""
     known_ids: Callable[[str, Collection[str]], Awaitable[set[str]]]
     """(provider, ids there) → those that belong to an attempt of ours."""
+    placed: Callable[[str, str], Awaitable[Placed | None]] | None = None
+    """(provider, attempt id) → what that attempt ordered, while its job waits for it; for renders that can be made again."""
 
 
 def build_providers(context: ProviderContext) -> dict[str, Provider]:

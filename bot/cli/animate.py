@@ -225,7 +225,7 @@ async def _stand_in(app: App, ready: asyncio.Event, done: asyncio.Event) -> None
             async with app.run_engine("animate"):
                 ready.set()
                 # It ends by itself when a `run` asks for it.
-                while not done.is_set() and app.switchboard.engine is not None:
+                while not done.is_set() and await app.ground.hears_at_once():
                     await _pause(done)
         ready.set()
         await _pause(done)
@@ -299,7 +299,8 @@ async def report(app: App, job: Job, out: Path | None, *, as_json: bool) -> int:
 
     document = await app.service.describe(job)
     if job.state is State.DELIVERED and job.output is not None:
-        path = str(document["output"]["path"])  # type: ignore[index]  # a finished job has one
+        # A store in a cloud has no path on this machine.
+        path = str(document["output"]["path"] or f"in the media store (job {job.id})")  # type: ignore[index]  # a finished job has one
         if out is not None:
             half = out.with_name(f".{out.name}.part")
             try:
@@ -308,7 +309,7 @@ async def report(app: App, job: Job, out: Path | None, *, as_json: bool) -> int:
             except OSError as error:
                 with contextlib.suppress(OSError):
                     half.unlink()
-                why = f"The clip could not be written to {out} ({error.strerror}); it is kept at {path}."
+                why = f"The clip could not be written to {out} ({error.strerror}); it is kept: {path}."
                 raise DiskFull(why) from error
             path = str(out)
         show(document, as_json=as_json, text=path)

@@ -90,7 +90,10 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     ),
     "db": (
         "Look after the database.",
-        {"upgrade": ("bot.cli.operate:db_upgrade", "Bring the database to this version, after a backup.")},
+        {
+            "upgrade": ("bot.cli.operate:db_upgrade", "Bring the database to this version, after a backup."),
+            "copy": ("bot.cli.moving:db_copy", "Move the installation from SQLite to PostgreSQL, and prove it."),
+        },
     ),
 }
 

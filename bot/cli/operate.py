@@ -49,7 +49,7 @@ async def resume(provider: str | None = None, *, json: Flag = False) -> int:
         if now.held is not None:
             text = f"{now.held} `reelbot resume`, without a name, is what ends that."
         elif now.was_held is not None and not now.paused:
-            text = "The hold after the restore is over: renders are started, paid and posted again."
+            text = "The hold is over: renders are started, paid and posted again."
         show({"paused": list(now.paused), "held": now.held}, as_json=json, text=text)
     return 0
 
@@ -166,7 +166,7 @@ def db_upgrade(*, json: Flag = False) -> int:
     json
         Print the outcome as JSON.
     """
-    from bot.app import upgrade_database
+    from bot.ground.choose import upgrade_database
     from bot.settings import load_settings
 
     revision, backup = upgrade_database(load_settings())

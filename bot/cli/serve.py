@@ -55,7 +55,7 @@ async def run(
 
     chosen = _roles(roles) if roles is not None else None
     async with session(_overrides(host, port), quiet=False) as app:
-        await _serve(app, chosen or _configured(app), as_json=json, opens=open)
+        await serve_roles(app, chosen or _configured(app), as_json=json, opens=open)
     return 0
 
 
@@ -116,7 +116,7 @@ async def _demo(overrides: dict[str, object], *, provider: str, once: bool, as_j
         code = await report(app, job, None, as_json=as_json)
         if once or job.state is not State.DELIVERED:
             return code
-        await _serve(app, DEMO_ROLES, as_json=False, opens=opens)
+        await serve_roles(app, DEMO_ROLES, as_json=False, opens=opens)
     return 0
 
 
@@ -185,8 +185,11 @@ async def _ask_for_sample(app: App, sample: Path, provider: str) -> Job:
     return job
 
 
-async def _serve(app: App, roles: frozenset[str], *, as_json: bool, opens: bool = False) -> None:
+async def serve_roles(app: App, roles: frozenset[str], *, as_json: bool, opens: bool = False) -> None:
     """Run the chosen roles until SIGINT or SIGTERM, then drain."""
+    from bot.doctor.start import prove
+
+    await prove(app)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -219,7 +222,7 @@ async def _serve(app: App, roles: frozenset[str], *, as_json: bool, opens: bool 
             if (port := app.settings.metrics.port) is not None:
                 from adapters.chat.web.metrics import metrics_listener
 
-                listener = metrics_listener(app.exposition, app.settings.metrics.host, port)
+                listener = metrics_listener(app.exposition, app.parts, app.settings.metrics.host, port)
                 say(f"Metrics are at {await stack.enter_async_context(listener)}.")
             if as_json:
                 show(where, as_json=True)

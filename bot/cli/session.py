@@ -39,14 +39,4 @@ async def session(overrides: Mapping[str, object] | None = None, *, quiet: bool 
 
 async def carry_out_here(app: App, job_id: str) -> None:
     """With no engine running, take one job as far as it goes: so that `cancel` and the like need no server."""
-    from bot.errors import AlreadyRunning
-
-    lock = app.engine_lock("animate")
-    try:
-        if lock.acquire():
-            await app.take_over()
-            await app.tracker.run(job_id)
-    except AlreadyRunning:
-        return
-    finally:
-        lock.release()
+    await app.ground.carry_out(app, job_id)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from bot.doctor import alerts, backups, chats, keeping, providers
+from bot.doctor import alerts, backups, chats, keeping, media, providers
 from bot.doctor.finding import Finding
-from bot.errors import ConfigurationError
+from bot.errors import ConfigurationError, MediaUnavailable
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -33,12 +33,20 @@ async def examine() -> list[Finding]:
 
 async def _open(settings: Settings) -> AsyncIterator[Finding]:
     from bot.app import open_app
+    from bot.settings.describe import secrets
+    from bot.telemetry.logs import set_up_logs
 
+    # What is logged while it opens belongs on standard error, like that of every short command.
+    level = "warning" if settings.log.level == "info" else settings.log.level
+    set_up_logs(level=level, shape=settings.log.format, secrets=secrets(settings))
     try:
         async with open_app(settings) as app:
             async for finding in examine_app(app):
                 yield finding
     except ConfigurationError as error:
+        if isinstance(error.__cause__, MediaUnavailable):
+            yield media.failed(error)
+            return
         fix = "Do what the line above says."
         why = "Reelbot does not start like this."
         yield Finding(id=error.code, status="fail", what=str(error), why=why, fix=fix)
@@ -48,7 +56,8 @@ async def examine_app(app: App) -> AsyncIterator[Finding]:
     """Every check of an installation that is open already."""
     yield Finding(id="data_dir", status="ok", what=f"{app.data_dir} can be written")
     yield keeping.disk(app)
-    for finding in (await _database(app), _engine(app), await _ledger(app)):
+    yield await media.examine(app)
+    for finding in (await _database(app), await _engine(app), await _ledger(app)):
         yield finding
     async for finding in backups.examine(app):
         yield finding
@@ -67,7 +76,7 @@ async def examine_app(app: App) -> AsyncIterator[Finding]:
 async def glance(app: App) -> AsyncIterator[Finding]:
     """The checks that cost next to nothing, for a page that is opened often."""
     yield keeping.disk(app)
-    yield _engine(app)
+    yield await _engine(app)
     async for finding in backups.examine(app):
         yield finding
     yield await keeping.sweep(app)
@@ -75,7 +84,7 @@ async def glance(app: App) -> AsyncIterator[Finding]:
 
 
 async def _database(app: App) -> Finding:
-    fault = await app.database_fault()
+    fault = await app.ground.fault()
     if fault is None:
         return Finding(id="database", status="ok", what="the database is intact")
     fix = (
@@ -97,10 +106,10 @@ async def _ledger(app: App) -> Finding:
     )
 
 
-def _engine(app: App) -> Finding:
-    holder = app.engine_lock().holder()
-    if holder is not None:
-        return Finding(id="engine", status="ok", what=f"the engine runs as process {holder.pid}")
+async def _engine(app: App) -> Finding:
+    who = await app.ground.who_runs()
+    if who is not None:
+        return Finding(id="engine", status="ok", what=f"jobs are run by {who}")
     why = "Jobs from the page and from chats wait until it runs; `animate` brings its own."
     return Finding(id="engine", status="warn", what="the engine is not running", why=why, fix="Start `reelbot run`.")
 

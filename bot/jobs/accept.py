@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from bot.errors import BadPrompt, LimitReached, NotAllowed
 from bot.jobs.catalogue import check_settings, choose_model, quote
@@ -16,6 +17,8 @@ from bot.ports import Engine, MediaStore, Model, Provider
 from bot.prompts.check import check_prompt, compose
 from bot.stores import Entrance, Stores
 from bot.workspaces import Permission
+
+BLOCKED: Final = say("You cannot use Reelbot here; an operator has blocked you.")
 
 
 class FrontDesk:
@@ -84,7 +87,7 @@ class FrontDesk:
     async def _require_permission(self, request: JobRequest, price: Money, entrance: Entrance) -> None:
         requester = request.requester
         if entrance.is_blocked:
-            raise NotAllowed(say("You cannot use Reelbot here; an operator has blocked you."))
+            raise NotAllowed(BLOCKED)
         permission = entrance.permission
         if permission is None:
             permission = await self._stores.workspaces.see(requester)

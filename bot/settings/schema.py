@@ -222,7 +222,9 @@ class Settings(BaseSettings):
         description="Database, pictures and clips. Default `$XDG_DATA_HOME/reelbot`, else `~/.local/share/reelbot`."
     )
     database_url: DatabaseUrl | None = Field(
-        None, description="Database; unset it is SQLite in the data directory. `postgresql://…` for many processes."
+        None,
+        description="Database; unset it is SQLite in the data directory. `postgresql://USER:PASSWORD@HOST/NAME` for many "
+        "processes.",
     )
     engine: Literal["embedded", "procrastinate"] | None = Field(
         None, description="What runs the jobs; unset it follows the database."
@@ -241,7 +243,9 @@ class Settings(BaseSettings):
         (), description="Workspaces that may spend from the start, like `slack:T1`; `*` is all."
     )
     media_url: StoreUrl | None = Field(
-        None, description="Where pictures and clips are kept; unset it is `media` in the data directory."
+        None,
+        description="Where pictures and clips are kept, the same for all processes: `file:///…`, `s3://…`, `gs://…` or "
+        "`az://…`; unset it is `media` in the data directory.",
     )
     wavespeed: WaveSpeedSettings = WaveSpeedSettings()
     eachlabs: EachlabsSettings = EachlabsSettings()

@@ -11,6 +11,7 @@ from bot.stores.history import HistoryPage, HistoryStore
 from bot.stores.jobs import AssetStore, ChangeStore, DeliveryStore, EvidenceStore, JobStore, SubmissionStore, WishStore
 from bot.stores.money import Entrance, EntranceStore, LedgerStore, LimitStore
 from bot.stores.outside import HealthStore, InstallationStore, NoteStore, RenderTimeStore, WorkspaceStore
+from bot.stores.paces import LeaseStore, PaceStore
 from bot.stores.people import AuditStore, MemberStore, TokenStore
 from bot.stores.reports import ReportStore
 
@@ -39,6 +40,8 @@ class Stores:
     members: MemberStore
     audit: AuditStore
     reports: ReportStore
+    paces: PaceStore
+    leases: LeaseStore
 
 
 __all__ = [
@@ -54,10 +57,12 @@ __all__ = [
     "HistoryStore",
     "InstallationStore",
     "JobStore",
+    "LeaseStore",
     "LedgerStore",
     "LimitStore",
     "MemberStore",
     "NoteStore",
+    "PaceStore",
     "RenderTimeStore",
     "ReportStore",
     "Stores",

@@ -46,6 +46,14 @@ class JobStore(Protocol):
         """Take over one job of an earlier engine."""
         ...
 
+    async def take_over(self, job_id: JobId) -> Job | None:
+        """Raise one job's own epoch: whoever had it changes nothing any more. `None` when there is no such job."""
+        ...
+
+    async def unattended(self) -> list[JobId]:
+        """Jobs that have something to be done: unfinished ones, and ended ones with a wish that is not answered."""
+        ...
+
     async def raise_epoch(self) -> int:
         """Begin a new engine; older ones are fenced off from now on."""
         ...
@@ -84,6 +92,9 @@ class Seen:
     """How far somebody has looked; opaque to them."""
 
     event: int
+    """Every event up to this number."""
+    told: frozenset[int] = frozenset()
+    """Events above it."""
     stands: Mapping[JobId, object]
     """What changes of a job under way without an event."""
 

@@ -16,7 +16,7 @@ from structlog.typing import Processor
 
 from bot.telemetry.redaction import Redactor
 
-_CHATTY = ("httpx", "httpcore", "aiosqlite", "PIL", "asyncio", "urllib3", "alembic", "uvicorn.access")
+_CHATTY = ("httpx", "httpcore", "aiosqlite", "PIL", "asyncio", "urllib3", "alembic", "uvicorn.access", "procrastinate")
 """Libraries whose INFO lines tell nothing an operator needs; httpx's even hold whole addresses."""
 
 

@@ -35,6 +35,8 @@ class Wait:
     """Waits for its turn at the provider; the engine asks who is next."""
     wrote: bool = False
     """Something was written beside the job's own moves: it must be read again before it is gone on with."""
+    lost: bool = False
+    """The job is somebody else's by now."""
 
 
 Next = Move | Wait

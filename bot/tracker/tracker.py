@@ -18,6 +18,7 @@ from bot.keeping.files import freshened
 from bot.ports import Found, KeepsResults
 from bot.tracker.counting import Tally
 from bot.tracker.desk import Desk, Next, Wait
+from bot.tracker.ownership import OneEngine, Ownership
 from bot.tracker.steps import delivering, ended, fetching, queued, quoted, received, rendering, submitting, unconfirmed
 from bot.tracker.steps.submit import submit
 
@@ -54,12 +55,13 @@ class Tracker:
         desk: Desk,
         changed: Callable[[Job], None] = lambda _job: None,
         erase: Callable[[Job], Awaitable[object]] | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
         """`erase` is called with an ended job that somebody asked to be forgotten."""
         self.desk = desk
         self._erase = erase
-        self.epoch = 0
-        """Of the engine this tracker works for; jobs of earlier engines are taken over before they are moved."""
+        self.ownership = ownership or OneEngine(desk.stores.jobs)
+        """Which jobs are ours to move; set by the engine this tracker works for."""
         self.stopping = False
         """The engine drains: a job rests after the step it is at."""
         self.moves = 0
@@ -94,9 +96,10 @@ class Tracker:
                 return Wait()
             moved = None
             bind_contextvars(provider=job.provider, platform=job.requester.platform)
-            if job.epoch < self.epoch:
-                await self.desk.stores.jobs.claim(job, self.epoch)
-                continue
+            job = await self.ownership.owned(job)
+            if job is None:
+                self.desk.polls.forget(job_id)
+                return Wait(lost=True)
             try:
                 step = await self._next(job, turn=turn)
                 if isinstance(step, Wait):
@@ -108,7 +111,7 @@ class Tracker:
                 owner = await self.desk.stores.jobs.load(job_id)
                 if owner is None or owner.epoch != job.epoch:
                     self.desk.polls.forget(job_id)
-                    return Wait()
+                    return Wait(lost=True)
                 continue
             except AssetStale:
                 # What the step had kept was not named in time; it keeps it anew.
@@ -140,7 +143,9 @@ class Tracker:
             return Wait(until=job.next_at)
         step = await STEPS[job.state](job, wishes, self.desk)
         if turn and isinstance(step, Wait) and step.for_turn:
-            return await submit(job, self.desk)
+            placed = await submit(job, self.desk)
+            # Without room it waits on as before: until its turn, and no longer than it may stand in line.
+            return step if isinstance(placed, Wait) else placed
         return step
 
     async def _carry_out(self, move: Move) -> Job:

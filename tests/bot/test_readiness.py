@@ -18,7 +18,7 @@ from tests.house import House, a_house
 @contextlib.contextmanager
 def an_engine(house: House) -> Iterator[None]:
     """Somebody holds the engine's lock."""
-    lock = house.app.engine_lock("run")
+    lock = house.app.ground.lock("run")
     assert lock.acquire()
     try:
         yield
@@ -67,7 +67,7 @@ async def test_a_database_that_cannot_be_written_fails_and_hides_what_depends_on
 async def test_a_database_of_another_version_fails(tmp_path: Path) -> None:
     """A newer Reelbot upgraded it under the feet of this one."""
     async with a_house(tmp_path) as house:
-        with contextlib.closing(sqlite3.connect(house.app.database_path)) as other:
+        with contextlib.closing(sqlite3.connect(house.app.ground.path)) as other:
             other.execute("UPDATE alembic_version SET version_num = '9999'")
             other.commit()
         parts, short = await house.app.parts(), await house.app.readiness()

@@ -1,6 +1,6 @@
 """Every engine, on a data directory that processes come and go on; and an outside whose every call can be held up.
 
-Another engine is one more name in `ENGINES` and one more branch in `run`.
+Another engine is one more name in `ENGINES`, and in `EngineBench.settings` what makes an App use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.engine.embedded import EmbeddedEngine
+from adapters.engine.procrastinate import ProcrastinateEngine
 from bot.app import App, Parts, open_app
+from bot.ground.many_machines import ManyMachines
 from bot.jobs.model import Asset, InputRef, Job
 from bot.jobs.states import State
 from bot.ports import (
@@ -31,12 +33,13 @@ from bot.ports import (
 )
 from bot.settings import load_settings
 from bot.tracker.schedule import Times
+from tests import postgres
 from tests.factories import a_request
 from tests.fakes.courier import FakeCourier
 from tests.fakes.provider import FakeFetcher, FakeProvider
 from tests.fakes.workshop import FakeWorkshop
 
-ENGINES = ("embedded",)
+ENGINES = ("embedded", "procrastinate")
 
 PATIENCE_S = 20.0
 SOON = timedelta(milliseconds=20)
@@ -194,6 +197,15 @@ class EngineBench:
         """Told before and after every commit and every outside call of every process."""
         self._folder = folder
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What makes a process use this engine."""
+        chosen: dict[str, Any] = {"data_dir": self._folder / "data"}
+        if self.kind == "procrastinate":
+            chosen |= {"database_url": postgres.database_of(self._folder), "secret_key": "k" * 40}
+            chosen |= {"media_url": (self._folder / "media").as_uri()}
+        return chosen
+
     def gate(self, name: str) -> Gate:
         """The door before one kind of call."""
         return self.outside.gates[name]
@@ -209,9 +221,7 @@ class EngineBench:
             times=times,
             watch=self._watched,
         )
-        chosen = load_settings(
-            {**GENEROUS, "data_dir": self._folder / "data", **settings}, environ={}, cwd=self._folder
-        )
+        chosen = load_settings({**GENEROUS, **self.settings, **settings}, environ={}, cwd=self._folder)
         async with open_app(chosen, parts) as app:
             self.courier.media = app.service.media
             try:
@@ -225,7 +235,7 @@ class EngineBench:
     @asynccontextmanager
     async def running(self, times: Times = QUICK, **settings: Any) -> AsyncIterator[tuple[App, Engine]]:
         """The same, and it runs the engine."""
-        async with self.process(times, **settings) as app, run(self.kind, app) as engine:
+        async with self.process(times, **settings) as app, app.run_engine("run") as engine:
             yield app, engine
 
     async def delivered(self, app: App, *jobs: Job) -> bool:
@@ -235,26 +245,22 @@ class EngineBench:
 
 
 @asynccontextmanager
-async def run(kind: str, app: App) -> AsyncIterator[Engine]:
-    """The engine of this kind, as a `reelbot run` has it; drains when the block ends."""
-    if kind != "embedded":
-        raise ValueError(f"no engine is called {kind!r}")
-    async with app.run_engine("run") as engine:
-        yield engine
-
-
-@asynccontextmanager
-async def embedded(app: App, *, concurrent_steps: int = 32, drain_s: float = 0.0) -> AsyncIterator[EmbeddedEngine]:
-    """The embedded engine with figures of our own, without the lock; what does not end in time is cut off."""
-    engine = EmbeddedEngine(app.tracker, app.stores, app.desk.clock, concurrent_steps=concurrent_steps)
+async def engine_of(app: App, *, concurrent_steps: int = 32, drain_s: float = 0.0) -> AsyncIterator[Engine]:
+    """An engine with figures of our own, on no ground's terms; what does not end in time is cut off."""
+    engine: EmbeddedEngine | ProcrastinateEngine
+    if isinstance(app.ground, ManyMachines):
+        queue = app.ground._queue
+        engine = ProcrastinateEngine(queue, app.tracker, app.stores, app.desk.clock, concurrent_steps=concurrent_steps)
+    else:
+        engine = EmbeddedEngine(app.tracker, app.stores, app.desk.clock, concurrent_steps=concurrent_steps)
     await engine.begin()
-    app.switchboard.engine = engine
+    before, app.switchboard.engine = app.switchboard.engine, engine
     running = asyncio.create_task(engine.run(drain_s=drain_s))
     await engine.ready()
     try:
         yield engine
     finally:
-        app.switchboard.engine = None
+        app.switchboard.engine = before
         engine.stop()
         await running
 

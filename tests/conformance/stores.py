@@ -33,19 +33,24 @@ from storage.evidence import EvidenceBook
 from storage.history import History
 from storage.installations import Installations
 from storage.jobs import Jobs
+from storage.leases import Leases
 from storage.limits import Limits
 from storage.members import Members
 from storage.notes import Notes
+from storage.paces import Paces
+from storage.postgres import PostgresDatabase
 from storage.provider_health import ProviderHealth
 from storage.render_times import RenderTimes
 from storage.reports import Reports
+from storage.sqlite import SqliteDatabase
 from storage.submissions import Submissions
 from storage.wishes import Wishes
 from storage.workspaces import Workspaces
+from tests import postgres
 from tests.factories import a_request
 from tests.fakes.clock import FakeClock
 
-IMPLEMENTATIONS = ("sqlite",)
+IMPLEMENTATIONS = ("sqlite", "postgresql")
 
 HALF = Money.usd("0.50")
 NO_LIMITS = DefaultLimits(
@@ -141,11 +146,7 @@ async def open_stores(
     clock: FakeClock | None = None,
 ) -> AsyncIterator[StoreBench]:
     """Stores on `folder`. A second one on the same folder is what another process sees."""
-    if kind != "sqlite":
-        raise ValueError(f"no stores are called {kind!r}")
-    path = folder / "reelbot.db"
-    schema.prepare(path)
-    database = Database(f"sqlite+aiosqlite:///{path}")
+    database = _database(kind, folder)
     clock = clock or FakeClock()
     rules = Limits(database, limits)
     books = ledger.Ledger(database, rules, clock, ZoneInfo(zone))
@@ -176,8 +177,20 @@ async def open_stores(
         members=Members(database, clock),
         audit=Audit(database, clock),
         reports=Reports(database),
+        paces=Paces(database, clock),
+        leases=Leases(database, clock),
     )
     try:
         yield StoreBench(stores=stores, clock=clock, unequal_sums=unequal_sums)
     finally:
         await database.close()
+
+
+def _database(kind: str, folder: Path) -> Database:
+    if kind == "postgresql":
+        return PostgresDatabase(postgres.database_of(folder))
+    if kind != "sqlite":
+        raise ValueError(f"no stores are called {kind!r}")
+    path = folder / "reelbot.db"
+    schema.prepare(path)
+    return SqliteDatabase(path)

@@ -19,7 +19,7 @@ from bot.jobs.model import Job
 from bot.jobs.states import State
 from bot.money.amount import FREE
 from bot.ports import Cancelled, CheckResult, Found, Rendering
-from tests.conformance.engines import ENGINES, QUICK, EngineBench, ask, embedded, is_in, load, until
+from tests.conformance.engines import ENGINES, QUICK, EngineBench, ask, engine_of, is_in, load, until
 
 OPERATOR = Presser(person="cli:local", is_operator=True)
 HOUR = timedelta(hours=1)
@@ -30,6 +30,12 @@ PATIENT = replace(QUICK, poll_fastest=HOUR, poll_slowest=HOUR, retry_first=HOUR,
 @pytest.fixture(params=ENGINES)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> EngineBench:
     return EngineBench(request.param, tmp_path)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> EngineBench:
+    """The engine of which there can be only one."""
+    return EngineBench("embedded", tmp_path)
 
 
 def still_rendering() -> list[CheckResult | Exception]:
@@ -138,7 +144,7 @@ async def test_a_pause_that_another_process_lifted_is_noticed(bench: EngineBench
 async def left_at(bench: EngineBench, gate: str, state: State) -> Job:
     """A process ended in the middle of this call."""
     bench.gate(gate).close()
-    async with bench.process(PATIENT) as app, embedded(app):
+    async with bench.process(PATIENT) as app, engine_of(app):
         job = await ask(app)
         await until(lambda: bench.gate(gate).waiting)
         assert await is_in(app, job, state)
@@ -148,7 +154,7 @@ async def left_at(bench: EngineBench, gate: str, state: State) -> Job:
 
 async def left_asleep(bench: EngineBench, state: State) -> Job:
     """A process ended while the job waited in this state."""
-    async with bench.process(PATIENT) as app, embedded(app):
+    async with bench.process(PATIENT) as app, engine_of(app):
         job = await ask(app)
         await until(lambda: is_in(app, job, state))
         await until(lambda: not bench.outside.under_way)
@@ -231,19 +237,19 @@ async def test_a_wish_from_when_nobody_ran_is_answered(bench: EngineBench) -> No
         await until(lambda: bench.delivered(app, ended))
 
 
-async def test_the_engine_that_was_thought_dead_writes_nothing_more(bench: EngineBench) -> None:
+async def test_the_engine_that_was_thought_dead_writes_nothing_more(alone: EngineBench) -> None:
     """It wakes up in the middle of a poll; the job is another's by now, and is delivered once."""
-    bench.gate("check").close()
-    async with bench.process() as old, embedded(old, drain_s=20.0):
+    alone.gate("check").close()
+    async with alone.process() as old, engine_of(old, drain_s=20.0):
         job = await ask(old)
-        await until(lambda: bench.gate("check").waiting)
-        async with bench.running() as (new, _):
-            await until(lambda: bench.gate("check").waiting == 2)
-            bench.gate("check").open()
+        await until(lambda: alone.gate("check").waiting)
+        async with alone.running() as (new, _):
+            await until(lambda: alone.gate("check").waiting == 2)
+            alone.gate("check").open()
 
-            await until(lambda: bench.delivered(new, job))
+            await until(lambda: alone.delivered(new, job))
 
-    assert (len(bench.provider.paid), len(bench.courier.posts)) == (1, 1)
+    assert (len(alone.provider.paid), len(alone.courier.posts)) == (1, 1)
 
 
 # --- one among many -----------------------------------------------------------------------------------------------------
@@ -266,7 +272,7 @@ async def test_one_jobs_fault_does_not_stop_the_others(bench: EngineBench) -> No
 async def test_at_most_so_many_are_at_a_step_at_once(bench: EngineBench) -> None:
     """Whichever step it is; and all of them have their turn."""
     bench.gate("check").close()
-    async with bench.process() as app, embedded(app, concurrent_steps=3, drain_s=20.0):
+    async with bench.process() as app, engine_of(app, concurrent_steps=3, drain_s=20.0):
         jobs = [await ask(app) for _ in range(12)]
         await until(lambda: bench.gate("check").waiting == 3)
         bench.gate("check").open()
@@ -295,7 +301,7 @@ async def test_a_job_is_never_at_two_steps_at_once(bench: EngineBench) -> None:
 
 
 async def test_stopping_lets_a_step_finish_and_begins_nothing(bench: EngineBench) -> None:
-    """What the step learned is saved; what waits, or comes meanwhile, is for the next process; the lock is free."""
+    """What the step learned is saved; what waits, or comes meanwhile, is for the next process."""
     bench.gate("sent").close()
     async with bench.process() as app, AsyncExitStack() as stack:
         engine = await stack.enter_async_context(app.run_engine("run"))
@@ -313,7 +319,6 @@ async def test_stopping_lets_a_step_finish_and_begins_nothing(bench: EngineBench
         busy = await load(app, busy)
         assert busy.provider_job_id == "judge-1"
         assert [(await load(app, job)).version for job in (late, later)] == [1, 1]
-        assert app.engine_lock().holder() is None
     async with bench.running() as (app, _):
         await until(lambda: bench.delivered(app, busy, late, later))
     assert len(bench.provider.paid) == 3
@@ -323,7 +328,7 @@ async def test_a_drain_that_takes_too_long_is_cut_off_and_the_job_goes_on_later(
     """Wherever it was: the answer that never came is looked up, never asked for again."""
     bench.gate("sent").close()
     async with bench.process() as app:
-        async with embedded(app, drain_s=0.1):
+        async with engine_of(app, drain_s=0.1):
             job = await ask(app)
             await until(lambda: bench.gate("sent").waiting)
         assert await is_in(app, job, State.SUBMITTING)
@@ -356,36 +361,36 @@ async def start_and_stop(app: App, kind: str) -> None:
         pass
 
 
-async def test_a_second_run_is_refused_and_told_who_runs(bench: EngineBench) -> None:
+async def test_a_second_run_is_refused_and_told_who_runs(alone: EngineBench) -> None:
     """The first goes on."""
-    async with bench.running() as (app, _), bench.process() as other:
+    async with alone.running() as (app, _), alone.process() as other:
         with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
             await start_and_stop(other, "run")
         with pytest.raises(AlreadyRunning):
             await start_and_stop(other, "animate")
 
         job = await ask(other)
-        await until(lambda: bench.delivered(app, job))
+        await until(lambda: alone.delivered(app, job))
 
 
-async def test_an_animate_hands_over_to_a_run(bench: EngineBench) -> None:
+async def test_an_animate_hands_over_to_a_run(alone: EngineBench) -> None:
     """Its job goes on there, in the middle of a render."""
-    bench.provider.checks = still_rendering()
-    async with bench.process() as short, short.run_engine("animate") as animate:
+    alone.provider.checks = still_rendering()
+    async with alone.process() as short, short.run_engine("animate") as animate:
         job = await ask(short)
         await until(lambda: is_in(short, job, State.RENDERING))
 
-        async with bench.running() as (app, _):
+        async with alone.running() as (app, _):
             assert animate.handed_over
-            bench.provider.checks.clear()
-            await until(lambda: bench.delivered(app, job))
+            alone.provider.checks.clear()
+            await until(lambda: alone.delivered(app, job))
 
-    assert (len(bench.provider.paid), len(bench.courier.posts)) == (1, 1)
+    assert (len(alone.provider.paid), len(alone.courier.posts)) == (1, 1)
 
 
-async def test_a_start_that_fails_lets_the_lock_go(bench: EngineBench) -> None:
+async def test_a_start_that_fails_lets_the_lock_go(alone: EngineBench) -> None:
     """Another may run then; and the same one, once it can."""
-    async with bench.process() as app:
+    async with alone.process() as app:
 
         async def broken() -> int:
             raise RuntimeError("the database went away")
@@ -393,7 +398,7 @@ async def test_a_start_that_fails_lets_the_lock_go(bench: EngineBench) -> None:
         raise_epoch, app.stores.jobs.raise_epoch = app.stores.jobs.raise_epoch, broken  # type: ignore[method-assign]
         with pytest.raises(RuntimeError, match="went away"):
             await start_and_stop(app, "run")
-        assert app.engine_lock().holder() is None
+        assert app.ground.lock("observer").holder() is None
 
         app.stores.jobs.raise_epoch = raise_epoch  # type: ignore[method-assign]
         await start_and_stop(app, "run")
@@ -402,7 +407,7 @@ async def test_a_start_that_fails_lets_the_lock_go(bench: EngineBench) -> None:
 async def test_stopping_does_not_begin_what_waits_for_a_free_place(bench: EngineBench) -> None:
     bench.gate("check").close()
     async with bench.process() as app:
-        async with embedded(app, concurrent_steps=1, drain_s=20.0) as engine:
+        async with engine_of(app, concurrent_steps=1, drain_s=20.0) as engine:
             busy = await ask(app)
             await until(lambda: bench.gate("check").waiting)
             waiting = await ask(app)

@@ -14,20 +14,32 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ConfigurationError, NotFound
+from bot.ids import new_id
 from bot.jobs.model import Asset, AssetKind
 from bot.ports import MediaStore
-from storage.media_store import ObjectMediaStore
-from storage.shelves import CHUNK_BYTES, STALE_AFTER_S
+from storage.asset_keys import CHUNK_BYTES
+from storage.media_store import COPY_KEPT_S, ObjectMediaStore
+from storage.shelves import STALE_AFTER_S
+from tests.emulators.s3 import a_bucket
 
 pytestmark = pytest.mark.asyncio
 
 BYTES = bytes(range(256)) * 12_288 + b"and a tail"  # 3 MiB: many pieces, and more than the small disks below
 NOBODYS = "0" * 64
+NAMED = [url for url in (os.environ.get("REELBOT_TEST_MEDIA_URL"),) if url]
+"""A store of the developer's own, in any cloud: the same suite runs over it, in folders that it leaves behind."""
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectMediaStore:
-    return ObjectMediaStore(f"file://{tmp_path}/media" if request.param == "file" else "memory:///")
+@pytest.fixture(params=["file", "memory", "s3", *NAMED])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectMediaStore:
+    match request.param:
+        case "file":
+            return ObjectMediaStore(f"file://{tmp_path}/media")
+        case "memory":
+            return ObjectMediaStore("memory:///")
+        case "s3":
+            return ObjectMediaStore(a_bucket(monkeypatch))
+    return ObjectMediaStore(f"{request.param}/{new_id()}")
 
 
 @pytest.fixture
@@ -275,7 +287,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from bot.errors import DiskFull
 from bot.jobs.model import AssetKind
-from storage.media_store import ObjectMediaStore
+from storage.media_store import COPY_KEPT_S, ObjectMediaStore
 
 async def main(folder):
     store = ObjectMediaStore((folder / "media").as_uri())
@@ -313,7 +325,7 @@ import asyncio, sys
 from pathlib import Path
 from bot.errors import DiskFull
 from bot.jobs.model import AssetKind
-from storage.media_store import ObjectMediaStore
+from storage.media_store import COPY_KEPT_S, ObjectMediaStore
 
 async def main(folder):
     print("small disk mounted", flush=True)
@@ -341,3 +353,139 @@ async def test_a_touched_file_is_young_again_and_one_that_is_gone_says_so(
     await store.delete(asset.id)
     with pytest.raises(NotFound):
         await store.touch(asset)
+
+
+async def test_every_file_is_listed_once_and_nothing_else_is(store: ObjectMediaStore, tmp_path: Path) -> None:
+    kept = [await put(store, a_file(tmp_path, content)) for content in (b"one", b"two", b"one")]
+    await store.set_note("installation.json", b"{}")
+
+    listed = [each async for each in store.ids()]
+
+    assert sorted(asset_id for asset_id, _ in listed) == sorted({asset.id for asset in kept})
+    assert all(age_s < 60 for _, age_s in listed)
+
+
+async def test_what_is_young_stays_and_what_is_gone_is_gone(store: ObjectMediaStore, tmp_path: Path) -> None:
+    asset = await put(store, a_file(tmp_path))
+
+    assert not await store.delete_older(asset.id, 20)
+    assert await store.size(asset.id) == len(BYTES)
+    assert await store.delete_older(NOBODYS, 20)
+
+
+async def test_a_note_is_what_was_noted_last(store: ObjectMediaStore) -> None:
+    assert await store.note("installation.json") is None
+
+    await store.set_note("installation.json", b"first, and longer")
+    await store.set_note("installation.json", b"second")
+
+    assert await store.note("installation.json") == b"second"
+    assert await store.note("another.json") is None
+
+
+@pytest.mark.parametrize("name", ["", "../up.json", "a/b.json", NOBODYS, ".hidden.json", "No.json", f"ab/{NOBODYS}"])
+async def test_a_note_cannot_have_the_name_of_anything_else(store: ObjectMediaStore, name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a note"):
+        await store.set_note(name, b"x")
+    with pytest.raises(ValueError, match="no name of a note"):
+        await store.note(name)
+
+
+async def test_a_note_is_synced_before_it_has_its_name(
+    files: ObjectMediaStore, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", watched)
+
+    await files.set_note("installation.json", b"{}")
+
+    assert any(Path(name).name.startswith(".installation.json.") for name in synced)
+    assert synced[-1] == str(directory)
+    assert [path.name for path in everything_in(directory)] == ["installation.json"]
+
+
+async def test_a_store_that_works_passes_its_probe_and_is_as_it_was(store: ObjectMediaStore) -> None:
+    await store.probe()
+
+    assert [each async for each in store.ids()] == []
+
+
+async def test_a_directory_nobody_may_write_fails_its_probe_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(ConfigurationError, match=r"^The media store .* cannot be written \(Not a directory\)"):
+        await ObjectMediaStore((tmp_path / "file" / "media").as_uri()).probe()
+
+
+async def test_a_probe_leaves_nothing_in_a_directory(files: ObjectMediaStore, directory: Path) -> None:
+    await files.probe()
+
+    assert everything_in(directory) == []
+
+
+# --- a file for whoever must have one ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectMediaStore:
+    return ObjectMediaStore(a_bucket(monkeypatch), copies=tmp_path / "copies")
+
+
+async def test_a_directory_lends_its_own_file(directory: Path, tmp_path: Path) -> None:
+    files = ObjectMediaStore(directory.as_uri(), copies=tmp_path / "copies")
+    asset = await put(files, a_file(tmp_path))
+
+    lent = await files.on_this_machine(asset.id)
+
+    assert lent == await files.local_path(asset.id)
+    assert not (tmp_path / "copies").exists()
+
+
+async def test_a_bucket_lends_a_copy_that_is_made_once(lending: ObjectMediaStore, tmp_path: Path) -> None:
+    asset = await put(lending, a_file(tmp_path))
+
+    lent = await lending.on_this_machine(asset.id)
+    made = lent.stat().st_ino
+    again = await lending.on_this_machine(asset.id)
+
+    assert lent.read_bytes() == BYTES
+    assert (again, again.stat().st_ino) == (lent, made)
+    assert everything_in(tmp_path / "copies") == [lent]
+
+
+async def test_a_copy_is_gone_with_what_it_was_made_of(lending: ObjectMediaStore, tmp_path: Path) -> None:
+    asset = await put(lending, a_file(tmp_path))
+    await lending.on_this_machine(asset.id)
+
+    await lending.delete(asset.id)
+
+    assert everything_in(tmp_path / "copies") == []
+    with pytest.raises(NotFound):
+        await lending.on_this_machine(asset.id)
+
+
+async def test_a_copy_nobody_asked_for_in_a_day_goes_when_the_next_is_made(
+    lending: ObjectMediaStore, tmp_path: Path
+) -> None:
+    old = await put(lending, a_file(tmp_path, b"old"))
+    young = await put(lending, a_file(tmp_path, b"young"))
+    forgotten = await lending.on_this_machine(old.id)
+    long_ago = time.time() - COPY_KEPT_S - 60
+    os.utime(forgotten, (long_ago, long_ago))
+
+    lent = await lending.on_this_machine(young.id)
+
+    assert everything_in(tmp_path / "copies") == [lent]
+
+
+@pytest.mark.parametrize("name", [NOBODYS, "../../etc/passwd", ""])
+async def test_what_is_not_there_is_not_lent(lending: ObjectMediaStore, tmp_path: Path, name: str) -> None:
+    with pytest.raises(NotFound):
+        await lending.on_this_machine(name)
+    assert everything_in(tmp_path / "copies") == []

@@ -6,9 +6,15 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from tests.crash.rooms import rooms
 from tests.crash.stories import Story
@@ -17,6 +23,8 @@ from tests.emulators.judging import read_journal
 Row = dict[str, Any]
 
 DATABASE = "data/reelbot.db"
+SERVER = "server.url"
+"""In a case's folder: where its PostgreSQL database is."""
 ACKS = "acks.log"
 PROVIDERS = ("judge", "backup")
 
@@ -102,12 +110,7 @@ class Evidence:
 
 def read_evidence(folder: Path, story: Story) -> Evidence:
     """Collect it; opening the database also recovers it, as any start would."""
-    with sqlite3.connect(folder / DATABASE) as connection:
-        connection.row_factory = sqlite3.Row
-
-        def rows(query: str) -> list[Row]:
-            return [_decoded(row) for row in connection.execute(query)]
-
+    with _questions(folder) as rows:
         history = defaultdict(list)
         for event in rows("SELECT * FROM job_events ORDER BY id"):
             history[event["job_id"]].append(event)
@@ -120,7 +123,7 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
         chat_log = list(read_journal(folder / f"{CHAT}.log"))
         if (room := rooms().get(story.chat)) is not None:
             chat_log = list(room.as_judged(chat_log, cards))
-        evidence = Evidence(
+        return Evidence(
             story=story,
             folder=folder,
             jobs={row["id"]: row for row in rows("SELECT * FROM jobs ORDER BY seq")},
@@ -137,14 +140,33 @@ def read_evidence(folder: Path, story: Story) -> Evidence:
             acks=list(read_journal(folder / ACKS)),
             references=rows("SELECT * FROM job_assets"),
         )
-    connection.close()
-    return evidence
+
+
+@contextmanager
+def _questions(folder: Path) -> Iterator[Callable[[str], list[Row]]]:
+    """Answers of the case's database, spelt as SQLite does."""
+    if (server := folder / SERVER).exists():
+        with psycopg.connect(server.read_text(), row_factory=dict_row, options="-c timezone=UTC") as there:
+            yield lambda query: [_spelt(row) for row in there.execute(query.encode())]
+        return
+    here = sqlite3.connect(folder / DATABASE)
+    here.row_factory = sqlite3.Row
+    try:
+        yield lambda query: [_decoded(row) for row in here.execute(query)]
+    finally:
+        here.close()
 
 
 def _decoded(row: sqlite3.Row) -> Row:
     return {
         name: json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name]
         for name in row.keys()  # noqa: SIM118  a Row iterates over values
+    }
+
+
+def _spelt(row: Row) -> Row:
+    return {
+        name: f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value for name, value in row.items()
     }
 
 

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import structlog
 
-from adapters.engine import embedded
+from adapters.engine import embedded, leader, procrastinate, queue, wakeups
 from adapters.http import fresh
 from bot.app import App, Parts, open_app
 from bot.cards import board
@@ -75,6 +75,8 @@ class Run:
     mutation: str | None = None
     report: str = ""
     """A file for what it prints; empty for stdout."""
+    database_url: str | None = None
+    """PostgreSQL's, and then the engine of many workers; else SQLite in the folder."""
 
     def to_json(self) -> str:
         """As text."""
@@ -119,7 +121,13 @@ def hurry() -> None:
     embedded.LISTEN_EVERY_S = 0.05
     embedded.LINE_EVERY_S = 0.05
     embedded.RECONCILE_EVERY_S = 0.1
-    embedded.AFTER_A_FAULT_S = 0.1
+    embedded.AFTER_A_FAULT_S = procrastinate.AFTER_A_FAULT_S = 0.1
+    leader.LINE_EVERY_S = leader.HAND_ON_EVERY_S = 0.05
+    leader.LOOK_AROUND_EVERY_S = leader.RECONCILE_EVERY_S = 0.1
+    procrastinate.FETCH_EVERY_S = wakeups.AGAIN_AFTER_S = 0.05
+    # Whoever was killed is noticed soon; whoever lives says so often.
+    queue.DEAD_AFTER_S = procrastinate.DEAD_AFTER_S = 1.0
+    procrastinate.HEARTBEAT_S = 0.2
     breaker.FIRST_REST = timedelta(seconds=0.1)
     breaker.LONGEST_REST = timedelta(seconds=0.4)
     fresh.ANSWER_S = ANSWER_WITHIN_S
@@ -143,7 +151,7 @@ def times_for(story: Story) -> Times:
     )
 
 
-def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settings:
+def settings_for(folder: Path, story: Story, ports: Mapping[str, int], database_url: str | None = None) -> Settings:
     """The data directory of the case, the story's limits, and the account at the emulated service."""
     limits = {
         "user_daily_usd": story.user_daily_micro_usd,
@@ -163,6 +171,8 @@ def settings_for(folder: Path, story: Story, ports: Mapping[str, int]) -> Settin
         overrides |= {f"{story.vendor}.api_key": "test-key", f"{story.vendor}.base_url": home}
         overrides |= {f"{story.vendor}.max_concurrent": story.max_concurrent or 8}
         overrides |= {f"{story.vendor}.creates_per_minute": 1000}
+    if database_url is not None:
+        overrides |= {"database_url": database_url, "secret_key": "k" * 40}
     return load_settings(overrides, environ={"HOME": str(folder)}, cwd=folder)
 
 
@@ -199,7 +209,9 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
 async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     """Run the engine until nothing is left to do, or until patience is at its end."""
     folder = Path(run.folder)
-    async with open_app(settings_for(folder, story, run.ports), parts_for(run, story, watcher)) as app:
+    async with open_app(
+        settings_for(folder, story, run.ports, run.database_url), parts_for(run, story, watcher)
+    ) as app:
         people = People(app, story, folder, run.ports["chat"])
         settled, resting = True, False
         while settled and not resting:

@@ -28,6 +28,7 @@ from tests.crash.power import cuts, play_until_the_end, restart_after
 from tests.crash.seeds import live_through_a_seed
 from tests.crash.stage import Zygote, kill_and_restart, prepare_template, staged
 from tests.crash.stories import DISCORD_STORIES, SLACK_STORIES, STORIES, VENDOR_STORIES, Story
+from tests.postgres import PostgresServer
 
 POWER_CUTS = ("plain", "lost answer", "post unanswered")
 TELLING = {
@@ -80,14 +81,22 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at once")
     parser.add_argument("--every", type=int, default=1, help="kill at every n-th point only, beginning anywhere")
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, with the engine of many workers")
     parser.add_argument("--only", choices=("points", "seeds", "power", "mutations"))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="reelbot-crash-") as folder, _crew(Path(folder), options.jobs) as crew:
+    with (
+        tempfile.TemporaryDirectory(prefix="reelbot-crash-") as folder,
+        _crew(Path(folder), options.jobs, on_server=options.postgres) as crew,
+    ):
         kinds = {
             "points": lambda: _points(crew, options.every),
             "seeds": lambda: _seeds(crew, range(options.first_seed, options.first_seed + options.seeds)),
             "power": lambda: _power(crew),
         }
+        if options.postgres:
+            # The cuts are made in SQLite's own files, and the mutations where SQLite's patients live.
+            del kinds["power"]
+            options.only = options.only or "points"
         tallies = {kind: run() for kind, run in kinds.items() if options.only in (None, kind)}
         caught = _mutations(crew) if options.only in (None, "mutations") else {}
     return _report(tallies, caught)
@@ -96,12 +105,14 @@ def main() -> int:
 class Crew:
     """Zygotes with a folder each; runs cases side by side."""
 
-    def __init__(self, folder: Path, jobs: int) -> None:
+    def __init__(self, folder: Path, jobs: int, server: PostgresServer | None) -> None:
         self._free: SimpleQueue[tuple[Zygote, Path]] = SimpleQueue()
         self._pool = ThreadPoolExecutor(jobs)
         self.zygotes = [Zygote() for _ in range(jobs)]
         for number, zygote in enumerate(self.zygotes):
-            prepare_template(zygote, folder / f"template-{number}")
+            zygote.server = server
+            if server is None:
+                prepare_template(zygote, folder / f"template-{number}")
             self._free.put((zygote, folder / f"stage-{number}"))
 
     def play(self, cases: dict[str, Case]) -> Tally:
@@ -140,12 +151,17 @@ class Crew:
 
 
 @contextmanager
-def _crew(folder: Path, jobs: int) -> Iterator[Crew]:
-    crew = Crew(folder, jobs)
+def _crew(folder: Path, jobs: int, *, on_server: bool) -> Iterator[Crew]:
+    server = PostgresServer(durable=True) if on_server else None
+    if server is not None:
+        _ = server.template
+    crew = Crew(folder, jobs, server)
     try:
         yield crew
     finally:
         crew.stop()
+        if server is not None:
+            server.remove()
 
 
 def _points(crew: Crew, every: int) -> Tally:

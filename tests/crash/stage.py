@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.assertions import check
-from tests.crash.evidence import CHAT, providers_of, read_evidence
+from tests.crash.evidence import CHAT, SERVER, providers_of, read_evidence
 from tests.crash.patient import PATIENCE_S, Kill, Run
 from tests.crash.rooms import Room, rooms
 from tests.crash.stories import Story
 from tests.emulators.processes import ROOT, Nursery
+from tests.postgres import PostgresServer
 
 VENDOR_SETTINGS = {"clips": "magic", "render_s": 0.02, "retry_after": "0"}
 """Emulated services render in a blink, and what they render can be told from its bytes."""
@@ -33,6 +34,8 @@ class Zygote(Nursery):
         super().__init__("tests.crash.zygote")
         self.template: Path | None = None
         """A data directory whose database is prepared already; cases copy it instead of migrating their own."""
+        self.server: PostgresServer | None = None
+        """Where each case has a database of its own; `None` for SQLite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,7 @@ class Stage:
             patience_s=patience_s,
             mutation=mutation,
             report=str(self.folder / "report.json"),
+            database_url=server.read_text() if (server := self.folder / SERVER).exists() else None,
         )
         (self.folder / "run.json").write_text(run.to_json())
 
@@ -176,10 +180,16 @@ def staged(zygote: Zygote, folder: Path, story: Story) -> Iterator[Stage]:
     """A stage with running judges in an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if zygote.template is not None:
+    if zygote.server is not None:
+        (folder / SERVER).write_text(zygote.server.url(database := zygote.server.create(zygote.server.template)))
+    elif zygote.template is not None:
         shutil.copytree(zygote.template, folder / "data")
-    with reopened(zygote, folder, story) as stage:
-        yield stage
+    try:
+        with reopened(zygote, folder, story) as stage:
+            yield stage
+    finally:
+        if zygote.server is not None:
+            zygote.server.drop(database)
 
 
 def prepare_template(zygote: Zygote, folder: Path) -> None:

@@ -20,6 +20,9 @@ IN_TURNS = VENDOR_STORIES[0 : len(VENDOR_STORIES) // 2 : 2] + VENDOR_STORIES[len
 """Every trouble at one of the two vendors; `make crash` plays each at both."""
 SHARE = {"discord": 3, "slack": 5}
 """One point of so many: an upload to Slack takes more steps, and no more time here for that."""
+CLUSTER_PARTS = 4
+CLUSTER_SHARE = 10
+"""One point of so many on PostgreSQL: a dead worker is followed after a second there."""
 PARTS = 4
 """The plain story's points are spread over so many tests, for the sake of parallel runs."""
 
@@ -36,6 +39,23 @@ def test_the_plain_story_survives_a_kill_at_every_point(
         kill: findings
         for kill in all_kills(points)[part::PARTS]
         if (findings := kill_and_restart(zygote, tmp_path / "stage", STORIES[0], kill))
+    }
+
+    assert broken == {}
+
+
+@pytest.mark.parametrize("part", range(CLUSTER_PARTS))
+def test_a_worker_of_many_is_followed_wherever_it_is_killed(cluster_zygote: Zygote, tmp_path: Path, part: int) -> None:
+    """On PostgreSQL: another worker takes its jobs over. Some of the points each time; `make crash` takes all."""
+    stories = [STORIES[0], next(story for story in VENDOR_STORIES if story.vendor == "wavespeed")]
+    story = stories[part % len(stories)]
+    kills = all_kills(record(cluster_zygote, tmp_path / "recording", story))
+    assert len(kills) >= 60, "the watcher sees far fewer commits and calls than there are"
+
+    broken = {
+        kill: findings
+        for kill in kills[part::CLUSTER_SHARE]
+        if (findings := kill_and_restart(cluster_zygote, tmp_path / "stage", story, kill))
     }
 
     assert broken == {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("runtime", "build", "dev")
+LOCKS = ("runtime", "build", "dev", "s3")
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?==([^ ]+)", re.MULTILINE)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -48,6 +48,7 @@ def test_every_dependency_of_the_project_is_locked():
     assert {normal(one) for one in PROJECT["project"]["dependencies"]} <= set(pins("runtime"))
     assert {normal(one) for one in groups["build"]} <= set(pins("build"))
     assert {normal(one) for one in groups["dev"] + groups["build"]} <= set(pins("dev"))
+    assert {normal(one) for one in groups["s3"]} <= set(pins("s3"))
 
 
 def test_the_locks_agree_with_each_other():

@@ -197,6 +197,30 @@ def test_the_doctor_finds_nothing_wrong_in_a_fresh_place(tmp_path: Path) -> None
     assert set(checks["engine"]) == {"id", "status", "what", "why", "fix"}
 
 
+def test_the_doctor_says_one_document_even_when_its_opening_has_something_to_log(tmp_path: Path, picture: Path) -> None:
+    """What is logged goes to standard error, like that of every command: here that the start is held."""
+    reelbot(tmp_path, "animate", str(picture), "zoom in", *SMALL)
+    (tmp_path / "data" / "installation.json").unlink()
+
+    done = reelbot(tmp_path, "doctor", "--json")
+
+    checks = {check["id"]: check for check in document(done)["checks"]}
+    assert checks["held"]["status"] == "warn"
+    assert "installation.held" in done.stderr
+
+
+@pytest.mark.parametrize("roles", ["worker", "web"])
+def test_no_role_starts_where_nothing_can_be_kept(tmp_path: Path, roles: str) -> None:
+    """One sentence and 78, before a job is taken in: here a file is where the media directory should be."""
+    (tmp_path / "file").touch()
+    env = {"REELBOT_MEDIA_URL": (tmp_path / "file" / "media").as_uri(), "REELBOT_WEB__PORT": "0"}
+
+    done = reelbot(tmp_path, "run", "--roles", roles, env=env)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (78, "", 1), done.stderr
+    assert "cannot be written" in done.stderr
+
+
 def test_a_wrong_setting_is_named_with_a_suggestion(tmp_path: Path) -> None:
     """Unknown names are never swallowed."""
     done = reelbot(tmp_path, "history", env={"REELBOT_WEB__PROT": "1"})

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from adapters.chat.web.body_limit import BodyLimit
-from adapters.chat.web.server import serve_app
+from adapters.chat.web.listening import serve_app
 from tests.browser.sites import API, Site, a_site, picture
 
 BOUNDARY = "a-boundary-of-this-test"

@@ -12,7 +12,7 @@ from bot.jobs.states import State
 from bot.money.amount import FREE, Money
 from bot.ports import Found, NotThere
 from tests.fakes.provider import FakeProvider
-from tests.house import OPERATOR, House, a_house
+from tests.house import OPERATOR, House, a_house, take_over
 
 HALF = Money.usd("0.50")
 
@@ -164,7 +164,7 @@ async def test_who_finds_a_job_in_submitting_never_sends(tmp_path: Path) -> None
             await house.step(job)
         assert (await house.load(job)).state is State.SUBMITTING
 
-        await house.app.take_over()
+        await take_over(house.app)
         await house.step(await house.load(job))
 
         job = await house.load(job)
@@ -180,7 +180,7 @@ async def test_an_engine_that_was_replaced_sends_nothing(tmp_path: Path) -> None
 
         async def replaced(*arguments: object) -> object:
             granted = await grant(*arguments)  # type: ignore[arg-type]  # passed on as they came
-            await house.app.take_over()
+            await take_over(house.app)
             return granted
 
         object.__setattr__(house.app.stores.submissions, "grant", replaced)

@@ -9,7 +9,7 @@ import pytest
 from bot.errors import DiskFull, ProviderUnavailable, RequestKeyReused
 from bot.jobs.states import State
 from tests.factories import a_picture
-from tests.house import a_house, later_tracker
+from tests.house import a_house, later_tracker, take_over
 
 
 async def test_a_later_process_goes_on_from_every_step(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ async def test_a_later_process_goes_on_from_every_step(tmp_path: Path) -> None:
                 break
             turn = job.id in await house.line("judge")
             await tracker.run(job.id, turn=turn)
-            await house.app.take_over()
+            await take_over(house.app)
             await house.clock.advance(61)
             seen.append((await house.load(job)).state)
 

@@ -12,7 +12,7 @@ from bot.money.amount import FREE, Money
 from bot.ports import Cancelled, Failed, Found, NotThere, Rendering, Unknown
 from bot.tracker.steps.ended import COMING_AFTER_ALL
 from tests.factories import ALICE
-from tests.house import OPERATOR, House, a_house, later_tracker
+from tests.house import OPERATOR, House, a_house, later_tracker, take_over
 
 HALF = Money.usd("0.50")
 AS_ALICE = Presser(person=ALICE.person)
@@ -181,7 +181,7 @@ async def test_a_crash_right_after_the_finding_loses_nothing(tmp_path: Path) -> 
         await house.tracker.reconcile()
 
         house.provider.found = AssertionError("it is known already")
-        await house.app.take_over()
+        await take_over(house.app)
         assert await later_tracker(house).reconcile() == [job.id]
         job = await house.run(job)
 

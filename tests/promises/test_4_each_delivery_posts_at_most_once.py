@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import DeliveryDelayed, DeliveryUnclear, Fenced
 from bot.jobs.states import State
-from tests.house import a_house
+from tests.house import a_house, take_over
 
 
 async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_an_engine_that_was_replaced_posts_nothing(tmp_path: Path) -> None
         await house.step(job)
         stale = await house.load(job)
         delivery = await house.app.stores.deliveries.load(stale.delivery_id or "")
-        await house.app.take_over()
+        await take_over(house.app)
 
         assert delivery is not None
         with pytest.raises(Fenced):

@@ -95,7 +95,7 @@ class Town(EngineBench):
     async def opened(self, **settings: Any) -> AsyncIterator[tuple[App, Witness]]:
         """No engine yet."""
         async with self.process(web={"port": 0}, **settings) as app:
-            self.courier.witness = Witness(app.database_path)
+            self.courier.witness = Witness(app.ground.path)
             yield app, self.courier.witness
 
     def open_all(self) -> None:
@@ -256,7 +256,7 @@ async def test_what_could_not_be_committed_never_was(town: Town, error: Exceptio
 async def test_a_write_that_fails_half_way_leaves_nothing(town: Town, table: str) -> None:
     """Whichever of the rows it is; and the next request goes through."""
     async with town.opened() as (app, witness):
-        with sqlite3.connect(app.database_path, timeout=LONG_S) as connection:
+        with sqlite3.connect(app.ground.path, timeout=LONG_S) as connection:
             fails = "BEGIN SELECT RAISE(ABORT, 'this disk is dying'); END"
             connection.execute(f"CREATE TRIGGER dying BEFORE INSERT ON {table} {fails}")
         app.switchboard.engine = engine = WatchfulEngine(witness)
@@ -266,7 +266,7 @@ async def test_a_write_that_fails_half_way_leaves_nothing(town: Town, table: str
 
         assert set(witness.everything().values()) == {0}
         assert engine.told == []
-        with sqlite3.connect(app.database_path, timeout=LONG_S) as connection:
+        with sqlite3.connect(app.ground.path, timeout=LONG_S) as connection:
             connection.execute("DROP TRIGGER dying")
         job, _ = await app.service.front_desk.accept(a_request(), some_assets())
         assert engine.told == [(job.id, 1)]
@@ -351,7 +351,7 @@ async def test_while_two_hundred_render_a_request_is_answered_with_its_row_commi
 
     town.provider.check = still  # type: ignore[method-assign,assignment]  # a render that goes on and on
     async with town.process(every_second, web={"port": 0}) as app, app.run_engine("run"), client(app) as browser:
-        town.courier.witness = witness = Witness(app.database_path)
+        town.courier.witness = witness = Witness(app.ground.path)
         await asyncio.gather(*(ask(app) for _ in range(200)))
 
         async def all_render() -> bool:

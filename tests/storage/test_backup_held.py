@@ -125,7 +125,7 @@ class Studio:
 
 async def back_up(app: App, into: Path) -> None:
     """As `reelbot backup` does."""
-    await write_backup(into, database=app.database_path, media=app.service.media, now=SystemClock().now())
+    await write_backup(into, database=app.ground.path, media=app.service.media, now=SystemClock().now())
 
 
 async def restored(archive: Path, folder: Path) -> EngineBench:

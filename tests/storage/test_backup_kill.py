@@ -20,7 +20,8 @@ import pytest
 
 from bot.errors import DataDirError
 from storage.archive import DATABASE
-from storage.origin import RESTORING_FILE, refuse_half_restored
+from storage.marks import RESTORING_FILE
+from storage.origin import refuse_half_restored
 from tests.journeys.running import ROOT
 from tests.storage.backup_places import Place, an_installation, read
 

@@ -16,10 +16,11 @@ from bot.app import App
 from bot.errors import DataDirError
 from bot.jobs.model import Job
 from bot.jobs.states import State
-from storage import origin
+from storage import marks
 from storage.archive import DATABASE
 from storage.backup import write_backup
-from storage.origin import MARK_FILE, RESTORING_FILE, Mark, Record, read_mark, why_held
+from storage.marks import MARK_FILE, RESTORING_FILE, Mark, read_mark
+from storage.origin import Record, why_held
 from tests.conformance.engines import EngineBench, ask, load, until
 from tests.fakes.clock import NEW_YEAR
 
@@ -210,7 +211,7 @@ async def test_a_disk_without_room_for_the_mark_keeps_no_engine_from_running(
     def full(_folder: Path, _mark: Mark) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(origin, "write_mark", full)
+    monkeypatch.setattr(marks, "write_mark", full)
     async with bench.running() as (app, _):
         await until(lambda: bench.delivered(app, job))
 

@@ -15,7 +15,7 @@ import pytest
 from bot.doctor.backups import examine
 from bot.doctor.finding import Finding
 from storage.backup_rota import FAILURE_FILE, BackupRota, Plan
-from storage.database import Database
+from storage.sqlite import SqliteDatabase
 from tests.conformance.engines import until
 from tests.fakes.clock import FakeClock
 from tests.house import House, a_house
@@ -43,7 +43,7 @@ class Watch:
         self.clock = clock
         self.directory = plan.get("directory", place.folder / "backups")
         chosen = {"every": timedelta(days=1), "keep": 7, "with_media": False, "directory": self.directory, **plan}
-        self._database = Database(f"sqlite+aiosqlite:///{place.database}")
+        self._database = SqliteDatabase(place.database)
         self.rota = BackupRota(
             plan=Plan(**chosen), data_dir=place.folder, database=self._database, media=place.media, clock=clock
         )

@@ -13,8 +13,8 @@ import structlog
 
 from bot.keys import CannotUnseal, KeyRing
 from storage import schema
-from storage.database import Database
 from storage.installations import Installations
+from storage.sqlite import SqliteDatabase
 from tests.conformance.test_installation_store import of_organisation, of_team
 from tests.factories import NOON
 from tests.fakes.logs import logged
@@ -28,7 +28,7 @@ async def opened(folder: Path, *keys: str) -> AsyncIterator[Installations]:
     """The store in a process with these keys; the log is folded into the file when it ends."""
     path = folder / "reelbot.db"
     schema.prepare(path)
-    database = Database(f"sqlite+aiosqlite:///{path}")
+    database = SqliteDatabase(path)
     try:
         yield Installations(database, KeyRing(keys))
     finally:

@@ -54,6 +54,12 @@ class Buckets:
         bucket.remaining -= 1
         self._sent.append(self._clock.monotonic())
 
+    def give_back(self, route: str, place: str) -> None:
+        """The turn that came last was not used."""
+        self._bucket(route, place).remaining += 1
+        if self._sent:
+            self._sent.pop()
+
     def learn(self, route: str, place: str, headers: Mapping[str, str]) -> None:
         """Take in what an answer says of its bucket."""
         try:
@@ -78,6 +84,11 @@ class Buckets:
         else:
             bucket = self._bucket(route, place)
             bucket.remaining, bucket.resets_at = 0, until
+
+    def beside(self, route: str) -> list[str]:
+        """This route, and those that are known to share its bucket."""
+        name = self._names.get(route)
+        return [route, *(each for each, known in self._names.items() if known == name and each != route)]
 
     def _pause(self, route: str, place: str) -> float:
         now = self._clock.monotonic()

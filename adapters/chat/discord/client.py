@@ -70,6 +70,9 @@ class ReelbotClient(discord.AutoShardedClient):
         self.add_dynamic_items(JobButton)
         await self._learn_gateway()
         await self.tree.set_translator(Names())
+        if self.shard_ids is not None and 0 not in self.shard_ids:
+            # Commands are the bot's, not a shard's: of several processes, the one with the first shard tells them.
+            return
         stores = self.front.service.stores
         try:
             await sync(
@@ -85,6 +88,12 @@ class ReelbotClient(discord.AutoShardedClient):
         if elsewhere or self.shard_ids is not None:
             _, address, _ = await self.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = URL(address)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Sessions are opened one after the other, also by several processes; discord.py knows only its own."""
+        await super().before_identify_hook(shard_id, initial=initial)
+        if self.front.rest.together is not None:
+            await self.front.rest.together.identify()
 
     # --- events ---------------------------------------------------------------------------------------------------
 

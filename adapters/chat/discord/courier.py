@@ -24,6 +24,7 @@ from bot.errors import DeliveryDelayed, ProviderUnavailable
 from bot.jobs.model import Asset, Delivery, InputRef, Requester
 from bot.languages.said import say
 from bot.ports import Checkpoint, Clock, JobCard, MediaStore, MediaWorkshop, MessageRef, Parcel, Receipt
+from bot.stores import LeaseStore
 
 log = structlog.get_logger(__name__)
 
@@ -52,10 +53,16 @@ class DiscordCourier:
         clock: Clock,
         scratch: Path,
         links: SignedLinks | None = None,
+        *,
+        leases: LeaseStore | None = None,
     ) -> None:
-        """`links` makes addresses for clips too large to post; without a public URL there are none."""
+        """`links` makes addresses for clips too large to post; without a public URL there are none.
+
+        `leases` say which process is connected for which shards, where there may be several.
+        """
         self.rest = rest
         self.answers = Answers(rest)
+        self.leases = leases
         self._http = http
         self._media = media
         self._clock = clock
@@ -75,6 +82,7 @@ class DiscordCourier:
         if at is None:
             reference = await self._answered(anchor)
             if reference is None and not anchor.by_token:
+                await self._require_turn(card)
                 return await self._post(card, anchor, payload, f"c{_tail(card.job_id)}")
             if reference is None:
                 return None
@@ -114,6 +122,12 @@ class DiscordCourier:
         return examine(self.rest, alerts_channel)
 
     # --- cards ----------------------------------------------------------------------------------------------------
+
+    async def _require_turn(self, card: JobCard) -> None:
+        """Only one process posts a card; the others change it, once it is known where it is."""
+        together = self.rest.together
+        if together is not None and not await together.may_begin(card.job_id):
+            raise DeliveryDelayed("Another process is posting this card.")
 
     async def _answered(self, anchor: Anchor) -> str | None:
         """The answer to the interaction that asked, which is the card; `None` when there is none and will be none."""

@@ -18,6 +18,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from adapters.chat.discord.buckets import Buckets, RateLimited
+from adapters.chat.discord.together import Together
+from adapters.chat.pacing import Pacing
 from adapters.http.answer import HttpAnswer, NoAnswer, NotConnected
 from bot import __version__
 from bot.errors import DeliveryDelayed, ReelbotError
@@ -98,11 +100,14 @@ class Upload:
 class Rest:
     """Asks Discord once per call."""
 
-    def __init__(self, http: Http, clock: Clock, *, api_url: str, token: str) -> None:
+    def __init__(self, http: Http, clock: Clock, *, api_url: str, token: str, pacing: Pacing | None = None) -> None:
+        """`pacing` is that of all processes that talk with this token; without it there is only this one."""
         self._http = http
+        self._clock = clock
         self.api_url = api_url.rstrip("/")
         self._token = token
         self._buckets = Buckets(clock)
+        self.together = Together(pacing, clock, self.id_in_token() or "bot") if pacing is not None else None
 
     def id_in_token(self) -> str | None:
         """The bot's id: what stands before the token's first dot, in base64. `None` for a token of another make."""
@@ -129,10 +134,17 @@ class Rest:
         `DeliveryDelayed` when not a byte left, and `Unclear` when nobody knows.
         """
         route, place = route_of(method, path)
+        waits_until = self._clock.monotonic() + patience_s
         await self._buckets.turn(route, place, patience_s=patience_s)
+        if self.together is not None:
+            try:
+                await self.together.turn(route, place, within_s=waits_until - self._clock.monotonic())
+            except RateLimited:
+                self._buckets.give_back(route, place)
+                raise
         answer = await self._send(method, path, json, params, files, {"Authorization": f"Bot {self._token}"})
         self._buckets.learn(route, place, answer.headers)
-        self._judge_pause(route, place, answer)
+        await self._judge_pause(route, place, answer)
         return _read(answer)
 
     async def ask_with_token(
@@ -215,12 +227,14 @@ class Rest:
             except NoAnswer as error:
                 raise Unclear(f"Discord did not answer: {error}") from error
 
-    def _judge_pause(self, route: str, place: str, answer: HttpAnswer) -> None:
+    async def _judge_pause(self, route: str, place: str, answer: HttpAnswer) -> None:
         if answer.status == 429:
             is_ban = "via" not in answer.headers and answer.object() is None
             pause_s = BANNED_PAUSE_S if is_ban else _pause_s(answer)
             of_all = is_ban or answer.headers.get("x-ratelimit-scope") == "global"
             self._buckets.refused(route, place, pause_s, of_all=of_all)
+            if self.together is not None and not is_ban:
+                await self.together.refused(self._buckets.beside(route), place, pause_s, of_all=of_all)
             raise RateLimited(say("Discord asked for a pause; trying again."), retry_after_s=pause_s)
         if answer.status == 401:
             self._buckets.refused(route, place, UNAUTHORISED_PAUSE_S, of_all=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from adapters.chat.discord.client import ReelbotClient
 from adapters.chat.discord.courier import DiscordCourier
 from adapters.chat.discord.front import Front, Readiness
 from adapters.chat.discord.people import People
+from adapters.chat.discord.seat import Seat
 from adapters.chat.lifetime import finish
 from adapters.http.proxies import proxy_for
 from bot.errors import ConfigurationError
@@ -37,8 +38,9 @@ async def discord_role(
 ) -> AsyncIterator[None]:
     """Answer people on Discord while the block lasts.
 
-    `ConfigurationError` when the token is missing or refused at the start. When Discord cannot be reached it goes on
-    trying, and the rest of Reelbot runs meanwhile.
+    `ConfigurationError` when the token is missing or refused at the start, `AlreadyRunning` when another process is
+    connected for the same shards. When Discord cannot be reached it goes on trying, and the rest of Reelbot runs
+    meanwhile.
     """
     if settings.discord.token is None:
         raise ConfigurationError("The role `discord` needs REELBOT_DISCORD__TOKEN.")
@@ -55,8 +57,13 @@ async def discord_role(
         people=people,
         readiness=readiness,
     )
+    seat = None
+    if courier.leases is not None:
+        bot = courier.rest.id_in_token() or "bot"
+        seat = Seat(courier.leases, service.desk.clock, bot, settings.discord.shards)
+        await seat.sit_down()
     first = asyncio.Event()
-    staying = asyncio.create_task(_stay(front, first))
+    staying = asyncio.create_task(_stay(front, first, seat))
     try:
         waiting = asyncio.create_task(first.wait())
         await asyncio.wait({staying, waiting}, timeout=CONNECTS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
@@ -70,20 +77,34 @@ async def discord_role(
         staying.cancel()
         with suppress(asyncio.CancelledError, ConfigurationError):
             await staying
+        if seat is not None:
+            await seat.get_up()
         await finish(front.at_work)
 
 
-async def _stay(front: Front, first: asyncio.Event) -> None:
-    """Connect, and again whenever a client has come to its end; a refused token ends it only before the first connection."""
+async def _stay(front: Front, first: asyncio.Event, seat: Seat | None) -> None:
+    """Connect, and again whenever a client has come to its end; a refused token ends it only before the first connection.
+
+    With a `seat`, only while the shards are ours.
+    """
     client: ReelbotClient | None = None
+
+    async def leave() -> None:
+        if client is not None:
+            await client.close()
 
     def is_connected() -> bool:
         shards = client.shards.values() if client is not None and client.is_ready() else ()
         return bool(shards) and not any(shard.is_closed() for shard in shards)
 
-    with front.service.desk.connections.kept("discord", is_connected):
+    async with AsyncExitStack() as stack:
+        stack.enter_context(front.service.desk.connections.kept("discord", is_connected))
+        if seat is not None:
+            await stack.enter_async_context(_beside(seat.keep(leave)))
         tries = 0
         while True:
+            if seat is not None:
+                await seat.ours.wait()
             client = new_client(front)
             telling = asyncio.create_task(_tell(client, first))
             try:
@@ -105,6 +126,18 @@ async def _stay(front: Front, first: asyncio.Event) -> None:
                 telling.cancel()
             tries = 0 if client.connected.is_set() else tries + 1
             await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Goes on while the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def new_client(front: Front) -> ReelbotClient:

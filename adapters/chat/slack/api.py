@@ -10,13 +10,15 @@ Facts: errors come with status 200 as `{"ok": false, "error": …}`; every answe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from adapters.chat.pacing import Pacing
+from adapters.chat.slack.together import HURRIED_S, POST, Key, Together
 from adapters.http.answer import HttpAnswer, NoAnswer, NotConnected
 from adapters.http.client import HttpClient
 from bot.errors import DeliveryDelayed, ReelbotError
@@ -97,32 +99,64 @@ class Bot:
 class SlackApi:
     """Asks Slack once per call."""
 
-    def __init__(self, http: HttpClient, clock: Clock, *, api_url: str, patience_s: float = ASK_S) -> None:
-        """`patience_s` is how long an answer is waited for."""
+    def __init__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        *,
+        api_url: str,
+        patience_s: float = ASK_S,
+        pacing: Pacing | None = None,
+    ) -> None:
+        """`patience_s` is how long an answer is waited for.
+
+        `pacing` is that of all processes that talk for this app; without it there is only this one.
+        """
         self._http = http
         self._clock = clock
         self.patience_s = patience_s
         self.api_url = api_url.rstrip("/")
-        self._resting: dict[tuple[str, str, str], float] = {}
+        self.together = Together(pacing, clock) if pacing is not None else None
+        self.renewed: Callable[[Bot], Awaitable[Bot | None]] | None = None
+        """Asked for the workspace's present token where one is refused: another process may have got it."""
+        self._resting: dict[Key, float] = {}
         """Until when, by the monotonic clock, which method may not be called: by workspace, method and channel."""
 
     async def call(
-        self, bot: Bot, method: str, /, *, within_s: float | None = None, **arguments: Any
+        self, bot: Bot, method: str, /, *, within_s: float | None = None, leaving: int = 0, **arguments: Any
     ) -> dict[str, Any]:
-        """The answer of a method, `ok` left in it.
+        """The answer of a method, `ok` left in it. `leaving`: so many calls at once are left to others.
 
         Raises `SlackError` for a refusal (`TokenDead` when it is the token's), `RateLimited` when a pause is asked for,
         `DeliveryDelayed` when not a byte left, and `Unclear` when nobody knows.
         """
-        said, _ = await self.ask(bot.token, method, of=bot.team, within_s=within_s, **arguments)
+        try:
+            said, _ = await self.ask(bot.token, method, of=bot.team, within_s=within_s, leaving=leaving, **arguments)
+        except TokenDead:
+            present = await self.renewed(bot) if self.renewed is not None else None
+            if present is None or present.token == bot.token:
+                raise
+            # The refusal says that nothing was done.
+            said, _ = await self.ask(present.token, method, of=bot.team, within_s=within_s, **arguments)
         return said
 
     async def ask(
-        self, token: str, method: str, /, *, of: str = "", within_s: float | None = None, **arguments: Any
+        self,
+        token: str,
+        method: str,
+        /,
+        *,
+        of: str = "",
+        within_s: float | None = None,
+        leaving: int = 0,
+        **arguments: Any,
     ) -> tuple[dict[str, Any], frozenset[str]]:
         """As `call`, by any token; also the scopes that the token has."""
-        key = (of, method, str(arguments.get("channel", "")) if method == "chat.postMessage" else "")
+        key = (of, method, str(arguments.get("channel", "")) if method == POST else "")
         self._require_rested(key)
+        together = self.together if of and (within_s is None or within_s > HURRIED_S) else None
+        if together is not None and (pause := await together.turn(key, leaving=leaving)) > 0:
+            raise RateLimited(say("Slack asked for a pause; trying again."), retry_after_s=pause)
         form = {name: _text(value) for name, value in arguments.items() if value is not None}
         try:
             answer = await self._http.ask(
@@ -137,19 +171,24 @@ class SlackApi:
             raise DeliveryDelayed(say("{provider} cannot be reached; trying again.", provider="Slack")) from error
         except NoAnswer as error:
             raise Unclear(f"Slack did not answer: {error}") from error
-        return self._read(answer, key)
+        try:
+            return self._read(answer, key)
+        except RateLimited as error:
+            if together is not None and error.retry_after_s is not None:
+                await together.refused(key, error.retry_after_s)
+            raise
 
     # --- messages, named `channel:ts` ---------------------------------------------------------------------------------
 
-    async def direct(self, bot: Bot, person: str) -> str:
+    async def direct(self, bot: Bot, person: str, *, within_s: float | None = None) -> str:
         """The channel of direct messages with a person. Raises what `call` raises; asked twice it does no harm."""
-        opened = await self.call(bot, "conversations.open", users=person)
+        opened = await self.call(bot, "conversations.open", within_s=within_s, users=person)
         return str(opened["channel"]["id"])
 
-    async def update(self, bot: Bot, reference: str, body: Mapping[str, Any]) -> None:
+    async def update(self, bot: Bot, reference: str, body: Mapping[str, Any], *, leaving: int = 0) -> None:
         """Change a message of ours. Raises what `call` raises; done twice it does no harm."""
         channel, _, ts = reference.partition(":")
-        await self.call(bot, "chat.update", channel=channel, ts=ts, **body)
+        await self.call(bot, "chat.update", leaving=leaving, channel=channel, ts=ts, **body)
 
     async def delete(self, bot: Bot, reference: str) -> bool:
         """Delete a message of ours; whether it is gone."""
@@ -190,12 +229,12 @@ class SlackApi:
         if answer.status != 200:
             raise SlackError(f"status {answer.status}")
 
-    def _require_rested(self, key: tuple[str, str, str]) -> None:
+    def _require_rested(self, key: Key) -> None:
         until = self._resting.get(key, 0.0)
         if (pause := until - self._clock.monotonic()) > 0:
             raise RateLimited(say("Slack asked for a pause; trying again."), retry_after_s=pause)
 
-    def _read(self, answer: HttpAnswer, key: tuple[str, str, str]) -> tuple[dict[str, Any], frozenset[str]]:
+    def _read(self, answer: HttpAnswer, key: Key) -> tuple[dict[str, Any], frozenset[str]]:
         said = answer.object()
         error = str((said or {}).get("error") or "")
         if answer.status == 429 or error in ASKS_FOR_A_PAUSE:
@@ -209,7 +248,7 @@ class SlackApi:
         kind = TokenDead if error in TOKEN_DEAD else SlackError
         raise kind(error or f"status {answer.status}", needed=said.get("needed"))
 
-    def _rest(self, key: tuple[str, str, str], pause_s: float) -> None:
+    def _rest(self, key: Key, pause_s: float) -> None:
         now = self._clock.monotonic()
         if len(self._resting) > MOST_RESTING:
             self._resting = {key: until for key, until in self._resting.items() if until > now}

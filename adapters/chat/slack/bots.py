@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 PLATFORM: Final = "slack"
 REMEMBERED_S: Final = 60.0
 """How long an installation is used without looking again: another process may have noticed that it was removed."""
+ABSENT_S: Final = 5.0
+"""How long a workspace without one is taken to have none: another process may be adding it just now."""
 ASK_AGAIN_S: Final = 60.0
 """How long a refused token of the settings rests."""
 
@@ -57,6 +59,8 @@ class Bots:
         self._asking = asyncio.Lock()
         self._known: dict[tuple[str, str | None], _Known] = {}
         self._urls: dict[str, str | None] = {}
+        if installations is not None:
+            api.renewed = self.present
 
     async def of(self, team: str, enterprise: str | None = None) -> Bot:
         """The bot of a workspace.
@@ -155,8 +159,18 @@ class Bots:
             log.error("slack.sealed", team=team, fix="Put the former secret key back behind the present one.")
             raise DeliveryDelayed(str(error), retry_after_s=ASK_AGAIN_S) from error
         bot = _bot_of(installation, team) if installation is not None else None
-        self._known[team, enterprise] = _Known(until=self._clock.monotonic() + REMEMBERED_S, bot=bot)
+        lasts_s = REMEMBERED_S if bot is not None else ABSENT_S
+        self._known[team, enterprise] = _Known(until=self._clock.monotonic() + lasts_s, bot=bot)
         return bot
+
+    async def present(self, refused: Bot) -> Bot | None:
+        """Who we are now in a workspace whose token was refused; the settings' own token has no other."""
+        if refused.token == self._token:
+            return None
+        known = self._known.get((refused.team, refused.enterprise))
+        if known is None or known.bot is None or known.bot.token == refused.token:
+            self.forget(refused.team)
+        return await self._installed(refused.team, refused.enterprise)
 
 
 def _bot_of(installation: Installation, team: str | None = None) -> Bot:

@@ -46,16 +46,28 @@ async def collect(
         raise ProviderUnavailable(str(error)) from error
     async with scratch_folder(scratch) as folder:
         into = folder / "file"
-        if file.url is None or not await _download(file, bot, api, http, into):
-            file = await _asked_for(file, bot, api)
-            _require_small(file.size)
-            if not await _download(file, bot, api, http, into):
-                raise _gone()
+        if not await _fetch(file, bot, api, http, into):
+            # Another process may have got another token meanwhile.
+            present = await bots.present(bot)
+            if present is None or present.token == bot.token or not await _fetch(file, present, api, http, into):
+                raise _no_right(present or bot)
         return await media.put(into, AssetKind.ORIGINAL, "application/octet-stream", consume=True)
 
 
-async def _download(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient, into: Path) -> bool:
-    """Write the bytes to `into`; False when they are not there."""
+async def _fetch(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient, into: Path) -> bool:
+    """Write the bytes to `into`, from where they are now; False when they are not ours to read."""
+    found = None if file.url is None else await _download(file, bot, api, http, into)
+    if found is None:
+        file = await _asked_for(file, bot, api)
+        _require_small(file.size)
+        found = await _download(file, bot, api, http, into)
+    if found is None:
+        raise _gone()
+    return found
+
+
+async def _download(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient, into: Path) -> bool | None:
+    """Write the bytes to `into`; False when they are not ours to read, `None` when they are not there."""
     assert file.url is not None
     _require_slack(file.url, api.api_url)
     headers = {"Authorization": f"Bearer {bot.token}", "Accept-Encoding": "identity"}
@@ -64,9 +76,9 @@ async def _download(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient,
             status, kind = response.status_code, response.headers.get("content-type", "")
             # A redirect is not followed: the token would go along.
             if status in {301, 302, 303, 307, 308, 401, 403} or (status == 200 and kind.startswith("text/html")):
-                raise _no_right(bot)
-            if status in {404, 410}:
                 return False
+            if status in {404, 410}:
+                return None
             if status != 200:
                 raise ProviderUnavailable(say("Slack answers {status} instead of the picture.", status=status))
             size = 0
@@ -81,7 +93,7 @@ async def _download(file: SharedFile, bot: Bot, api: SlackApi, http: HttpClient,
         ) from error
     except (NoAnswer, TimeoutError) as error:
         raise ProviderUnavailable(say("Slack did not send the picture; trying again.")) from error
-    return size > 0
+    return True if size > 0 else None
 
 
 async def _asked_for(file: SharedFile, bot: Bot, api: SlackApi) -> SharedFile:

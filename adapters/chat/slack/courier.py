@@ -20,6 +20,7 @@ from adapters.chat.slack.delivery import Deliverer
 from adapters.chat.slack.doctor import examine
 from adapters.chat.slack.reactions import Reactions
 from adapters.chat.slack.sharing import VISIBLE_WITHIN_S, Sharing
+from adapters.chat.slack.together import LEFT_BY_PROGRESS
 from adapters.http.client import HttpClient
 from adapters.media.hosting import SignedLinks
 from bot.doctor.finding import Finding
@@ -90,6 +91,7 @@ class SlackCourier:
         try:
             bot = await self.bots.of(anchor.team, anchor.enterprise)
             if at is None:
+                await self._require_turn(card)
                 shown = await self._first(bot, card, anchor)
             else:
                 shown = await self._update(bot, card, anchor, at)
@@ -136,6 +138,14 @@ class SlackCourier:
         return examine(self.api, self.bots, alerts_channel)
 
     # --- posting --------------------------------------------------------------------------------------------------
+
+    async def _require_turn(self, card: JobCard) -> None:
+        """Only one process posts a card; the others change it, once it is known where it is."""
+        together = self.api.together
+        if together is not None and not await together.may_begin(card.job_id):
+            # Should that process die, nobody knows whether the card is there: it will be looked for.
+            self._doubtful.setdefault(card.job_id, 1)
+            raise DeliveryDelayed("Another process is posting this card.")
 
     async def _first(
         self, bot: Bot, card: JobCard, anchor: Anchor, *, instead_of: MessageRef | None = None
@@ -271,7 +281,8 @@ class SlackCourier:
             return at
         await self._turn(card, anchor)
         try:
-            await self.api.update(bot, at.reference, payload)
+            leaving = 0 if _is_waited_for(card) else LEFT_BY_PROGRESS
+            await self.api.update(bot, at.reference, payload, leaving=leaving)
         except TokenDead:
             raise
         except SlackError as error:

@@ -107,9 +107,11 @@ class Front:
         """Write to this person in direct messages. Raises what `SlackApi.call` raises."""
         bot, channel = await self.bot(scene), scene.channel
         if channel is None or not scene.is_direct:
-            channel = await self.api.direct(bot, scene.user)
+            channel = await self.api.direct(bot, scene.user, within_s=WHISPERS_WITHIN_S)
         root = (scene.root or scene.message) if scene.is_direct else None
-        await self.api.call(bot, "chat.postMessage", channel=channel, thread_ts=root, **said)
+        await self.api.call(
+            bot, "chat.postMessage", channel=channel, thread_ts=root, within_s=WHISPERS_WITHIN_S, **said
+        )
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from adapters.chat.web import chat_sign_in_pages, media, sign_in_pages, webhooks
+from adapters.chat.web import chat_sign_in_pages, media, metrics, sign_in_pages, webhooks
 from adapters.chat.web.admin import routes as admin
 from adapters.chat.web.admin.around import Around
 from adapters.chat.web.api import events, jobs, models, money, tokens
 from adapters.chat.web.body_limit import BodyLimit
+from adapters.chat.web.caller import SignedIn
 from adapters.chat.web.chat_sign_in import ChatSignIn
 from adapters.chat.web.counting import Counting
 from adapters.chat.web.description import describe
@@ -22,6 +23,7 @@ from adapters.chat.web.feed import Feed
 from adapters.chat.web.gate import Gate
 from adapters.chat.web.headers import Compressed, SecurityHeaders
 from adapters.chat.web.hosts import is_local
+from adapters.chat.web.metrics import Exposition, Readiness, status_of
 from adapters.chat.web.problems import Explain, install
 from adapters.chat.web.sessions import Sessions
 from adapters.chat.web.sign_in import SignIn, SignInRule
@@ -30,15 +32,11 @@ from adapters.chat.web.studio import pages as studio
 from adapters.chat.web.studio.templates import Pages
 from adapters.media.hosting import SignedLinks
 from bot import __version__
-from bot.doctor.finding import Part
 from bot.errors import NotAllowed
 from bot.people import Role
 from bot.service import Service
 
-Readiness = Callable[[], Awaitable[Mapping[str, Part]]]
 """How each part stands, by name."""
-Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
-"""The metrics as Prometheus reads them, and their content type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +102,7 @@ def _add_health(app: FastAPI, sign_in: SignIn, readiness: Readiness) -> None:
         What only warns leaves us ready: a provider that rests makes its jobs wait, and its webhooks must still reach us.
         """
         parts = await readiness()
-        status = 503 if any(part.status == "fail" for part in parts.values()) else 200
+        status = status_of(parts)
         if not await _may_see(request, sign_in):
             return Response(status_code=status)
         document = {name: part.as_json() for name, part in parts.items()}
@@ -145,17 +143,15 @@ def _add_the_rest(app: FastAPI, service: Service, sign_in: SignIn, pages: Pages,
     if parts.around is not None:
         app.include_router(admin.routes(service, pages, parts.around))
 
+    if parts.exposition is not None:
+        app.include_router(metrics.routes(parts.exposition), dependencies=[Depends(_require_operator)])
+
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         """This API's own description."""
         return describe(app, needs_sign_in=parts.rule.token is not None)
 
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics(request: Request) -> Response:
-        """Numbers for Prometheus, which signs in with a token of an operator."""
-        if not request.state.caller.may(Role.OPERATOR):
-            raise NotAllowed("Metrics are for operators; use the admin token, or a personal one with the scope admin.")
-        if parts.exposition is None:
-            return Response(status_code=204)
-        content, kind = await parts.exposition()
-        return Response(content, media_type=kind)
+
+def _require_operator(caller: SignedIn) -> None:
+    if not caller.may(Role.OPERATOR):
+        raise NotAllowed("Metrics are for operators; use the admin token, or a personal one with the scope admin.")

@@ -45,6 +45,11 @@ class Caller:
         return self.requester.person
 
     @property
+    def home(self) -> tuple[str, str]:
+        """Platform and workspace."""
+        return self.requester.platform, self.requester.workspace
+
+    @property
     def presser(self) -> Presser:
         """The same, as actions on a job ask for it."""
         return self.decider.presser
@@ -52,8 +57,7 @@ class Caller:
     @property
     def decider(self) -> Decider:
         """The same, as decisions for an installation or a workspace ask for it."""
-        home = (self.requester.platform, self.requester.workspace)
-        return Decider(person=self.person, role=self.role, home=home)
+        return Decider(person=self.person, role=self.role, home=self.home)
 
     def may(self, role: Role) -> bool:
         """Whether they have this role, or a higher one."""
@@ -68,14 +72,13 @@ class Caller:
         """Operators see every job, team leads those of their workspace, everybody their own."""
         if self.role is Role.OPERATOR or job.requester.person == self.person:
             return True
-        home = (job.requester.platform, job.requester.workspace)
-        return self.role is Role.TEAM_LEAD and home == (self.requester.platform, self.requester.workspace)
+        return self.role is Role.TEAM_LEAD and (job.requester.platform, job.requester.workspace) == self.home
 
     def confine(self, search: Search) -> Search:
         """The same search among what they see. `NotAllowed` when it asks for somebody else by name."""
         if self.role is Role.OPERATOR:
             return search
-        home = f"{self.requester.platform}:{self.requester.workspace}"
+        home = ":".join(self.home)
         if self.role is Role.TEAM_LEAD:
             if search.workspace not in (None, home):
                 raise NotAllowed("You see the jobs of your own workspace only.")

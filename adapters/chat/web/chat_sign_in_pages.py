@@ -11,10 +11,12 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from adapters.chat.web.chat_sign_in import ChatSignIn, Membership
+from adapters.chat.web.problems import NOTHING_HERE
 from adapters.chat.web.sign_in import SignIn
-from adapters.chat.web.sign_in_pages import LONGEST_NEXT, local_path, require_here
+from adapters.chat.web.sign_in_pages import LONGEST_NEXT, local_path
 from adapters.chat.web.studio.templates import Pages
 from bot.errors import NotFound
+from bot.jobs.accept import BLOCKED
 from bot.people import Role, web_requester
 from bot.service import Service
 from bot.workspaces import Permission
@@ -37,9 +39,9 @@ def routes(
     flow = _Flow(service, is_https=public_url.startswith("https://"))
 
     def chat_of(name: str, request: Request) -> ChatSignIn:
-        require_here(request, sign_in)
+        sign_in.require_here(request)
         if name not in named:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound(NOTHING_HERE)
         return named[name]
 
     @router.get("/sign-in/{name}")
@@ -105,7 +107,7 @@ def routes(
             log.warning("sign_in.incomplete", chat=chat.name, exc_info=True)
             return _trouble(pages, request, f"{chat.title} does not answer at the moment; try again in a minute.", 503)
         if await service.stores.workspaces.is_blocked(member.person):
-            return _trouble(pages, request, "You cannot use Reelbot here; an operator has blocked you.", 403)
+            return _trouble(pages, request, BLOCKED, 403)
         role = Role.OPERATOR if member.person in operators else member.role
         known = await service.stores.members.sign_in(
             member.person, name=member.name[:100], role=role, chat_roles=member.chat_roles

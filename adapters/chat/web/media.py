@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from adapters.chat.web.files import send_file
+from adapters.chat.web.problems import NOTHING_HERE
 from adapters.media.hosting import SERVED, SignedAsset, SignedLinks
 from bot.errors import NotFound
 from bot.jobs.model import Evidence, EvidenceKind
@@ -18,7 +19,6 @@ from bot.service import Service
 
 log = structlog.get_logger(__name__)
 
-NOTHING_HERE = "There is nothing at this address."
 NOTED_WITHIN_S = 3.0
 """Longest that writing down a fetch may hold up the fetch itself."""
 MOST_NOTED = 10_000

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NOTHING_HERE = "There is nothing at this address."
+
 CODES = {
     401: "unauthorized", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large",
     421: "wrong_host", 429: "too_many_attempts",
@@ -121,14 +123,18 @@ def install(app: FastAPI, explain: Explain | None = None) -> None:
 
 def wants_page(request: Request) -> bool:
     """Whether a person in a browser waits for a page."""
-    is_piece = request.headers.get("hx-request") == "true"
-    is_asked = is_piece or "text/html" in request.headers.get("accept", "")
+    is_asked = _is_piece(request) or "text/html" in request.headers.get("accept", "")
     return is_asked and not request.url.path.startswith(NOT_PAGES)
+
+
+def _is_piece(request: Request) -> bool:
+    """Whether htmx asks, on behalf of a page."""
+    return request.headers.get("hx-request") == "true"
 
 
 def _to_sign_in(request: Request) -> Response:
     """Where a page needs a sign-in, to there and back again; what was posted is not repeated by itself."""
-    if request.headers.get("hx-request") == "true":
+    if _is_piece(request):
         # A piece of a page cannot be a sign-in form: htmx goes to the whole page.
         shown = urlsplit(request.headers.get("hx-current-url", "")).path or "/"
         return Response(status_code=401, headers={"HX-Redirect": f"/sign-in?next={quote(shown, safe='')}"})

@@ -1,23 +1,21 @@
-"""Serving the web application inside our own process: one loop, one drain, no signal handlers of its own."""
+"""The web side as the settings want it, served while a block lasts."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 
 from adapters.chat.web.admin.around import Around
-from adapters.chat.web.app import Exposition, Readiness, WebParts, create_web
+from adapters.chat.web.app import WebParts, create_web
 from adapters.chat.web.chat_sign_in import ChatSignIn, DiscordSignIn, SlackSignIn
+from adapters.chat.web.listening import serve_app
+from adapters.chat.web.metrics import Exposition, Readiness
 from adapters.chat.web.sign_in import sign_in_rule
 from adapters.media.hosting import SignedLinks
 from bot.errors import ConfigurationError
@@ -28,17 +26,8 @@ from bot.telemetry.logs import hide
 
 log = structlog.get_logger(__name__)
 
-GRACE_S = 5
 Door = APIRouter
 """What a chat needs to be reached by."""
-
-
-class _Server(uvicorn.Server):
-    """Ours listens to signals; uvicorn must not take them over."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager
@@ -77,7 +66,7 @@ async def serve(
     )
     app = create_web(service, parts, doors=doors, is_whole=is_whole)
     workshop: object = service.workshop
-    async with contextlib.AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         if is_whole and isinstance(workshop, KeepsReady):
             workshop.keep_ready()
             stack.push_async_callback(workshop.rest)
@@ -105,43 +94,3 @@ def chats_of(settings: Any) -> list[ChatSignIn]:
         role = Role(settings.web.sign_in_role)
         chats.append(maker(client_id=chat.client_id, client_secret=secret, api_url=chat.api_url, role=role))
     return chats
-
-
-@asynccontextmanager
-async def serve_app(app: FastAPI, host: str, port: int, *, trusted_proxies: Sequence[str] = ()) -> AsyncIterator[str]:
-    """Serve an application while the block lasts; yields the address. `ConfigurationError` when it cannot listen there.
-
-    Of `trusted_proxies` alone the forwarding headers are believed: whose request it is, and whether it came by https.
-    """
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,
-        proxy_headers=bool(trusted_proxies), forwarded_allow_ips=list(trusted_proxies), lifespan="off",
-    )  # fmt: skip
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        here, taken = listener.getsockname()[:2]
-        yield f"http://{f'[{here}]' if ':' in here else here}:{taken}"
-    finally:
-        if (feed := getattr(app.state, "feed", None)) is not None:
-            # Streams would hold up the end: they are told first.
-            feed.close()
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, so that the address is known, and a taken port is one sentence."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(256)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The web page cannot listen on {host}:{port} ({error.strerror}); set REELBOT_WEB__PORT to a free port."
-        ) from error
-    return listener

@@ -24,6 +24,7 @@ from adapters.chat.web.caller import ADMIN, Caller
 from adapters.chat.web.hosts import comes_from_elsewhere, is_local, is_loopback, is_ours
 from adapters.chat.web.sessions import Session, Sessions
 from bot.errors import BadPrompt, NotAllowed
+from bot.jobs.accept import BLOCKED
 from bot.people import ApiToken, Role, web_requester
 from bot.service import Service
 
@@ -79,13 +80,8 @@ class SignIn:
 
     async def caller(self, request: Request) -> Caller:
         """Who makes this request. 401 for nobody we know, 403 when another site sends it, 421 for a name not ours."""
-        if not is_ours(request, self.rule.public_url):
-            raise HTTPException(421, "This Reelbot is not reached by that name; use the address it was set up with.")
         session = self.sessions.read(request)
-        if request.method not in READING and comes_from_elsewhere(
-            request, self.rule.public_url, has_cookie=session is not None and "authorization" not in request.headers
-        ):
-            raise HTTPException(403, "This request came from another site.")
+        self.require_here(request, has_cookie=session is not None and "authorization" not in request.headers)
         if "authorization" in request.headers:
             found = await self._by_bearer(request)
         elif session is not None:
@@ -103,6 +99,16 @@ class SignIn:
         if request.method not in READING and found.by == "token":
             found.require(Role.MEMBER)
         return found
+
+    def require_here(self, request: Request, *, has_cookie: bool = False) -> None:
+        """Refuse a name that is not ours (421), and what another site sends to change something here (403).
+
+        `has_cookie`: a session is all that speaks for it.
+        """
+        if not is_ours(request, self.rule.public_url):
+            raise HTTPException(421, "This Reelbot is not reached by that name; use the address it was set up with.")
+        if request.method not in READING and comes_from_elsewhere(request, self.rule.public_url, has_cookie=has_cookie):
+            raise HTTPException(403, "This request came from another site.")
 
     async def sign_in(self, request: HTTPConnection, token: str, response: Response) -> bool:
         """Begin a session with `response` for who typed the admin token, or a personal one; False for neither.
@@ -173,7 +179,7 @@ class SignIn:
 
     async def _refuse_blocked(self, person: str) -> None:
         if await self._service.stores.workspaces.is_blocked(person):
-            raise NotAllowed("You cannot use Reelbot here; an operator has blocked you.")
+            raise NotAllowed(BLOCKED)
 
 
 def _refuse_if_waiting(attempts: Attempts, address: str) -> None:

@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from adapters.chat.web.chat_sign_in import ChatSignIn
-from adapters.chat.web.hosts import comes_from_elsewhere, is_ours
 from adapters.chat.web.sign_in import SignIn
 from adapters.chat.web.studio.templates import Pages
 from bot.errors import NotAllowed
@@ -35,7 +34,7 @@ def routes(sign_in: SignIn, pages: Pages, chats: Sequence[ChatSignIn]) -> APIRou
         request: Request, onward: Annotated[str, Query(alias="next", max_length=LONGEST_NEXT)] = "/"
     ) -> Response:
         """The form."""
-        require_here(request, sign_in)
+        sign_in.require_here(request)
         return form(request, local_path(onward), None)
 
     @router.post("/sign-in")
@@ -45,7 +44,7 @@ def routes(sign_in: SignIn, pages: Pages, chats: Sequence[ChatSignIn]) -> APIRou
         onward: Annotated[str, Form(alias="next", max_length=LONGEST_NEXT)] = "/",
     ) -> Response:
         """A session for who knows a token."""
-        require_here(request, sign_in)
+        sign_in.require_here(request)
         onward = local_path(onward)
         answer = RedirectResponse(onward, 303)
         try:
@@ -62,7 +61,7 @@ def routes(sign_in: SignIn, pages: Pages, chats: Sequence[ChatSignIn]) -> APIRou
     @router.post("/sign-out")
     async def end(request: Request) -> Response:
         """No session any more."""
-        require_here(request, sign_in)
+        sign_in.require_here(request)
         answer = RedirectResponse("/sign-in", 303)
         # What the browser still holds of us in its memory and caches goes too.
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -80,11 +79,3 @@ def local_path(onward: str) -> str:
 
 def _quoted(path: str) -> str:
     return quote(path, safe="")
-
-
-def require_here(request: Request, sign_in: SignIn) -> None:
-    """Sign-in has no session yet that could be misused, but nobody is signed in or out by another site either."""
-    if not is_ours(request, sign_in.rule.public_url):
-        raise HTTPException(421, "This Reelbot is not reached by that name; use the address it was set up with.")
-    if request.method == "POST" and comes_from_elsewhere(request, sign_in.rule.public_url, has_cookie=False):
-        raise HTTPException(403, "This request came from another site.")

@@ -18,8 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from adapters.chat.web.media import NOTHING_HERE
-from adapters.chat.web.problems import problem
+from adapters.chat.web.problems import NOTHING_HERE, problem
 from bot.errors import Fenced, NotAllowed, NotFound, ProviderUnavailable
 from bot.jobs.model import Evidence, EvidenceKind, Submission
 from bot.ports import Clock, LearnsWebhookSecret, Provider, ProviderEvent

@@ -8,4 +8,4 @@ from adapters.providers.registry import ProviderContext
 
 def build(context: ProviderContext) -> LocalProvider:
     """Always set up: it needs no account."""
-    return LocalProvider(context.data_dir / "renders", context.clock, context.locate)
+    return LocalProvider(context.data_dir / "renders", context.clock, context.locate, placed=context.placed)

@@ -17,6 +17,7 @@ import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ from bot.languages.stored import pack, unpack
 LOCAL_FAULT = "render_failed"
 INPUT_GONE = "input_gone"
 _LOCK_PATIENCE_S = 2.0
+_EMPTY_IS_ORPHAN_AFTER = timedelta(days=1)
+_ORPHAN_AFTER = timedelta(days=8)
+"""A job gives a render up after 7 days (DESIGN §4); until then its folder may be the only proof of the order.
+
+Where another machine took the job over, nobody here learns how it ended: its folder goes by its age alone.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +165,14 @@ class RenderFolder:
                     os.close(descriptor)
                     return None
                 time.sleep(0.05)
+
+    def is_orphan(self, now: float) -> bool:
+        """Whether no job can be asking for it any more; `now` in seconds of the system's clock."""
+        after = _ORPHAN_AFTER if self.exists() or self.result.exists() else _EMPTY_IS_ORPHAN_AFTER
+        try:
+            return now - self.path.stat().st_mtime > after.total_seconds() and not self.is_locked()
+        except OSError:
+            return False
 
     def clear_leftovers(self) -> None:
         """Remove what a killed render was writing. Only for the process that holds the lock."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from adapters.providers.local import camera
 from adapters.providers.local.catalogue import CAMERA_MOVE, LOOP, MODELS
 from adapters.providers.local.folder import Order
-from bot.errors import Refused
-from bot.jobs.model import AssetKind
+from adapters.providers.placed import Placed
+from bot.errors import NotFound, Refused
+from bot.jobs.model import Asset, AssetKind
 from bot.languages.said import listed, say
-from bot.ports import Model, SubmitRequest
+from bot.ports import HostedInput, Model, SubmitRequest
 
 _FRAMES_PER_S = 24
 
@@ -30,6 +32,26 @@ def order_for(request: SubmitRequest, *, frames: int | None) -> Order:
             known=listed([model.slug for model in MODELS], "and"),
         ),
         about="model",
+    )
+
+
+async def request_again(placed: Placed, host: Callable[[Asset], Awaitable[HostedInput]]) -> SubmitRequest:
+    """The request of an order that was placed before, with its inputs on this machine: it gives the same order again.
+
+    `NotFound` when an input is no longer kept; what `host` raises passes.
+    """
+    if placed.image is None:
+        raise NotFound(say("The picture is no longer there to render from."))
+    if placed.wants_audio and placed.audio is None:
+        raise NotFound(say("The sound is not there (any more)."))
+    return SubmitRequest(
+        attempt_id=placed.attempt_id,
+        job_id=placed.job_id,
+        model=placed.model,
+        prompt=placed.prompt,
+        settings=placed.settings,
+        image=await host(placed.image),
+        audio=None if placed.audio is None else await host(placed.audio),
     )
 
 

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import re
 import subprocess
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from adapters.media.processes import kill_group, start_worker
+from adapters.media.processes import start_worker
 from adapters.providers.local.catalogue import MODELS
-from adapters.providers.local.folder import LOCAL_FAULT, Failure, Order, RenderFolder
-from adapters.providers.local.orders import missing_input, order_for
+from adapters.providers.local.folder import INPUT_GONE, LOCAL_FAULT, Failure, Order, RenderFolder
+from adapters.providers.local.orders import missing_input, order_for, request_again
+from adapters.providers.local.stopping import close_lifeline, stop
 from adapters.providers.local.worker import DISK_FULL, DONE, FAILED, disk_full
-from bot.errors import NO_ROOM, NotAllowed, NotSent, Refused
+from adapters.providers.placed import Placed
+from bot.errors import NO_ROOM, DiskFull, NotAllowed, NotFound, NotSent, ProviderUnavailable, Refused
 from bot.jobs.model import Asset, Submission
 from bot.languages.said import say
 from bot.money.amount import FREE, Money
@@ -44,13 +45,14 @@ from bot.ports import (
 log = structlog.get_logger()
 
 _MOST_CRASHES = 3
-_EMPTY_IS_ORPHAN_AFTER = timedelta(days=1)
-_ORPHAN_AFTER = timedelta(days=8)
-"""A job gives a render up after 7 days (DESIGN §4); until then its folder may be the only proof of the order."""
+_SWEPT_EVERY = timedelta(days=1)
 
 
 class LocalProvider:
-    """Implements `bot.ports.Provider`. Free, without a network; a lost render is simply made again, frame for frame."""
+    """Implements `bot.ports.Provider`. Free, without a network; a lost render is simply made again, frame for frame.
+
+    Lost with its process, or with its whole machine: then another that is asked for it makes it from the stored order.
+    """
 
     name = "local"
 
@@ -62,18 +64,24 @@ class LocalProvider:
         *,
         max_concurrent: int = 1,
         frames: int | None = None,
+        placed: Callable[[str, str], Awaitable[Placed | None]] | None = None,
     ) -> None:
-        """`locate` gives the local file of an asset by its id; `frames` shortens every clip, for tests."""
+        """`locate` gives the local file of an asset by its id; `frames` shortens every clip, for tests.
+
+        `placed` as in `ProviderContext`: without it a render whose folder is not here is none of ours.
+        """
         self.capacity = Capacity(max_concurrent=max_concurrent)
         self._renders_dir = renders_dir
         self._clock = clock
         self._locate = locate
         self._max_concurrent = max_concurrent
         self._frames = frames
+        self._placed = placed
+        self._placing = asyncio.Lock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._crashes: dict[str, int] = {}
         self._failures: dict[str, Failure] = {}
-        self._swept = False
+        self._swept_at: float | None = None
         self._closed = False
 
     def models(self) -> Sequence[Model]:
@@ -97,9 +105,7 @@ class LocalProvider:
             await asyncio.to_thread(self._create, folder, order)
         except OSError as error:
             await asyncio.to_thread(folder.remove)
-            full = error.errno in NO_ROOM
-            reason = say("there is no room left on the disk") if full else str(error.strerror)
-            raise NotSent(say("The render could not be started: {reason}.", reason=reason)) from error
+            raise NotSent(_not_started(error)) from error
         try:
             await about_to_send()
         except BaseException:
@@ -110,7 +116,10 @@ class LocalProvider:
         return Accepted(provider_job_id=request.attempt_id, price=FREE)
 
     async def check(self, provider_job_id: str) -> CheckResult:
-        """How the render stands. One that nobody is rendering, after a restart say, is begun again."""
+        """How the render stands. One that nobody here is rendering is begun again: after a restart, or from another machine.
+
+        `ProviderUnavailable` when its input cannot be had at the moment, or nothing can be written.
+        """
         if not _is_id(provider_job_id):
             return Unknown(reason=say("This is no render of ours."))
         self._reap()
@@ -121,32 +130,45 @@ class LocalProvider:
         if folder.result.exists():
             return Succeeded(url=folder.result.resolve().as_uri(), price=FREE)
         if not folder.exists():
-            return Unknown(reason=say("There is no such render here."))
+            return await self._begin_anew(provider_job_id) or Unknown(reason=say("There is no such render here."))
         failure = folder.failure() or self._failures.get(provider_job_id)
         if failure is not None:
             return Failed(code=failure.code, message=failure.message, charged=FREE)
         if provider_job_id in self._running or folder.is_locked():
             return Rendering(progress=folder.progress())
+        if _lacks_its_input(folder) and (answer := await self._begin_anew(provider_job_id)) is not None:
+            # It was copied here from a bucket, and such a copy does not stay for ever.
+            return answer
         self._start(provider_job_id)
         return Rendering(progress=0.0)
 
     async def find(self, submission: Submission) -> FindResult:
-        """The folder is the proof: here an empty look-up is certain too."""
-        if _is_id(submission.attempt_id) and self._folder(submission.attempt_id).exists():
-            return Found(provider_job_id=submission.attempt_id)
+        """The folder is the proof, or the stored order: it costs nothing to make it. An empty look-up is certain too."""
+        attempt_id = submission.attempt_id
+        if not _is_id(attempt_id):
+            return NotThere()
+        if self._folder(attempt_id).exists() or await self._order_of(attempt_id) is not None:
+            return Found(provider_job_id=attempt_id)
         return NotThere()
 
     async def cancel(self, provider_job_id: str) -> bool:
-        """Stop the render for good. False when it had already ended, or was never here."""
-        folder = self._folder(provider_job_id)
-        if not _is_id(provider_job_id) or not folder.exists() or folder.result.exists():
+        """Stop the render for good. False when it had already ended, or is none of ours.
+
+        What another machine may be rendering is not begun here, as the wish is stored; nobody will ask that machine for it.
+        """
+        if not _is_id(provider_job_id):
             return False
+        folder = self._folder(provider_job_id)
+        if folder.result.exists():
+            return False
+        if not folder.exists():
+            return await self._order_of(provider_job_id) is not None
         with contextlib.suppress(OSError):
             # On a full disk the process is stopped all the same; the next check would then begin it again.
             await asyncio.to_thread(folder.mark_cancelled)
         process = self._running.pop(provider_job_id, None)
         if process is not None:
-            await asyncio.to_thread(_stop, process)
+            await asyncio.to_thread(stop, process)
         return folder.is_cancelled()
 
     async def balance(self) -> Money | None:
@@ -163,7 +185,7 @@ class LocalProvider:
             return
         process = self._running.pop(provider_job_id, None)
         if process is not None:
-            await asyncio.to_thread(_stop, process)
+            await asyncio.to_thread(stop, process)
         self._crashes.pop(provider_job_id, None)
         self._failures.pop(provider_job_id, None)
         await asyncio.to_thread(self._folder(provider_job_id).remove)
@@ -172,9 +194,41 @@ class LocalProvider:
         """Stop the renders begun here. They are begun again by the first `check` after the next start."""
         self._closed = True
         running, self._running = list(self._running.values()), {}
-        await asyncio.gather(*(asyncio.to_thread(_stop, process) for process in running))
+        await asyncio.gather(*(asyncio.to_thread(stop, process) for process in running))
 
     # --- orders ---------------------------------------------------------------------------------------------------
+
+    async def _order_of(self, attempt_id: str) -> Placed | None:
+        """What is stored of an order that its job still waits for."""
+        return None if self._placed is None else await self._placed(self.name, attempt_id)
+
+    async def _begin_anew(self, attempt_id: str) -> CheckResult | None:
+        """Write the order from what is stored: it began on a machine that is gone, or somebody emptied the folder.
+
+        `None` when it is not ours, or nobody waits for it any more.
+        """
+        placed = await self._order_of(attempt_id)
+        if placed is None:
+            return None
+        if placed.is_cancelled:
+            return Cancelled(charged=FREE)
+        folder = self._folder(attempt_id)
+        try:
+            order = order_for(await request_again(placed, self.host), frames=self._frames)
+            async with self._placing:
+                # Whoever asked at the same time may have written it meanwhile.
+                if not folder.exists() or _lacks_its_input(folder):
+                    await asyncio.to_thread(self._create, folder, order)
+        except (NotFound, Refused) as error:
+            code = INPUT_GONE if isinstance(error, NotFound) else LOCAL_FAULT
+            return Failed(code=code, message=str(error), charged=FREE)
+        except DiskFull as error:
+            raise ProviderUnavailable(str(error)) from error
+        except OSError as error:
+            raise ProviderUnavailable(_not_started(error)) from error
+        log.info("local.begun_anew", job_id=placed.job_id, attempt_id=attempt_id)
+        self._start(attempt_id)
+        return Rendering(progress=0.0)
 
     def _create(self, folder: RenderFolder, order: Order) -> None:
         self._sweep()
@@ -206,7 +260,7 @@ class LocalProvider:
             if status is None:
                 continue
             del self._running[attempt_id]
-            _close_lifeline(process)
+            close_lifeline(process)
             if status == DISK_FULL:
                 self._failures[attempt_id] = disk_full()
             elif status < 0 or status == FAILED:
@@ -226,17 +280,18 @@ class LocalProvider:
     # --- tidiness -------------------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        """Once per start: remove folders that no job can be asking for any more."""
-        if self._swept or not self._renders_dir.is_dir():
+        """Once a day: remove folders that no job can be asking for any more."""
+        at = self._clock.monotonic()
+        if self._swept_at is not None and at - self._swept_at < _SWEPT_EVERY.total_seconds():
             return
-        self._swept = True
+        if not self._renders_dir.is_dir():
+            return
+        self._swept_at = at
         now = self._clock.now().timestamp()
         for path in self._renders_dir.iterdir():
             folder = RenderFolder(path)
-            after = _ORPHAN_AFTER if folder.exists() or folder.result.exists() else _EMPTY_IS_ORPHAN_AFTER
-            with contextlib.suppress(OSError):
-                if now - path.stat().st_mtime > after.total_seconds() and not folder.is_locked():
-                    folder.remove()
+            if folder.is_orphan(now):
+                folder.remove()
 
 
 def _is_id(attempt_id: str) -> bool:
@@ -244,18 +299,14 @@ def _is_id(attempt_id: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", attempt_id) is not None
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a render: asked first, so that it removes its temporary file, killed when it does not listen."""
-    process.terminate()
-    deadline = time.monotonic() + 3.0
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    kill_group(process.pid)
-    process.wait()
-    _close_lifeline(process)
+def _lacks_its_input(folder: RenderFolder) -> bool:
+    try:
+        return missing_input(folder.order()) is not None
+    except (OSError, ValueError, TypeError):
+        # Whoever renders says what is wrong with the order.
+        return False
 
 
-def _close_lifeline(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+def _not_started(error: OSError) -> str:
+    reason = say("there is no room left on the disk") if error.errno in NO_ROOM else str(error.strerror)
+    return say("The render could not be started: {reason}.", reason=reason)

@@ -13,7 +13,17 @@ from datetime import timedelta
 
 import structlog
 
-from bot.errors import DiskFull, Fenced, NotFound, NotSent, ProviderUnavailable, Refused, Throttled, Unconfirmed
+from bot.errors import (
+    DiskFull,
+    Fenced,
+    MediaUnavailable,
+    NotFound,
+    NotSent,
+    ProviderUnavailable,
+    Refused,
+    Throttled,
+    Unconfirmed,
+)
 from bot.ids import new_id, new_token
 from bot.jobs.model import Job, JobError, Outcome, Submission
 from bot.jobs.moves import AttemptFact, Move, Release
@@ -63,7 +73,8 @@ async def submit(job: Job, desk: Desk) -> Next:
         hosted = await _host(job, provider, desk)
     except (ProviderUnavailable, DiskFull) as error:
         why = str(error)
-        await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), why))
+        if not isinstance(error, MediaUnavailable):  # which is no trouble of the provider's
+            await desk.stores.health.change(job.provider, lambda health: health.after_failure(desk.clock.now(), why))
         return desk.retry(job, why)
     except NotFound as error:
         gone = JobError(code="input_gone", message=str(error))

@@ -231,7 +231,9 @@ def upgrade() -> None:
     op.create_table(
         "job_assets",
         sa.Column("job_id", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False, comment="original, image, audio, clip, poster"),
+        sa.Column(
+            "role", sa.String(), nullable=False, comment="original, image, sound, audio, source, part, clip, poster"
+        ),
         sa.Column("asset_id", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["asset_id"], ["assets.id"], name=op.f("fk_job_assets_asset_id_assets")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_assets_job_id_jobs"), ondelete="CASCADE"),
@@ -301,4 +303,5 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("wishes", schema=None) as batch_op:
         batch_op.create_index("ix_wishes_job_taken", ["job_id", "taken_at"], unique=False)
-    op.execute("CREATE VIRTUAL TABLE jobs_fts USING fts5(words, tokens, state, tokenize = 'porter unicode61')")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("CREATE VIRTUAL TABLE jobs_fts USING fts5(words, tokens, state, tokenize = 'porter unicode61')")

@@ -45,6 +45,7 @@ def upgrade() -> None:
             "status",
             name=op.f("uq_evidence_attempt_id_kind_provider_job_id_status"),
         ),
+        comment="what the outside told us of an attempt by itself; append-only",
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -57,6 +58,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float(), nullable=False, comment="from accepted to finished"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_render_times")),
+        comment="how long renders took; the schedule of polls and the estimates come from here",
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("render_times", schema=None) as batch_op:

@@ -32,7 +32,45 @@ def upgrade() -> None:
         ("erased_at", sa.DateTime(timezone=True), "only its bookkeeping is left"),
     ):
         op.add_column("jobs", sa.Column(name, kind, comment=comment))
-    # Days and costs became words of the history's index.
+    if op.get_bind().dialect.name == "sqlite":
+        _index_days_and_costs()
+    op.create_table(
+        "request_aliases",
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("request_key", sa.String(), nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_request_aliases_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person", "request_key", name=op.f("pk_request_aliases")),
+        comment="keys of presses that were the second of two: they name the first one's job",
+    )
+    op.create_table(
+        "unnamed_files",
+        sa.Column("asset_id", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("asset_id", name=op.f("pk_unnamed_files")),
+        comment="files whose row was deleted, and whose bytes are still to be removed",
+    )
+    op.create_table(
+        "forgotten",
+        sa.Column("scope", sa.String(), nullable=False, comment="user:forgotten:<keyed hash of the person>"),
+        sa.Column(
+            "month",
+            sa.String(),
+            nullable=False,
+            comment="until its end the hash is kept, so that limits still count",
+        ),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_forgotten")),
+        comment="people who asked to be forgotten, by a hash that only this installation's key can make",
+    )
+    op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
+    op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)
+    op.create_index("ix_jobs_charged", "jobs", ["charged_micro_usd"], unique=False)
+
+
+def _index_days_and_costs() -> None:
+    """Days and costs became words of the history's index."""
     op.execute(
         "UPDATE jobs_fts SET "
         "tokens = tokens || (SELECT strftime(' day%Y%m%d month%Y%m', created_at) FROM jobs WHERE seq = jobs_fts.rowid), "
@@ -48,33 +86,3 @@ def upgrade() -> None:
         "tokens = tokens || (SELECT strftime(' day%Y%m%d month%Y%m', created_at) FROM jobs WHERE seq = jobs_fts.rowid) "
         "WHERE rowid IN (SELECT seq FROM jobs WHERE state NOT IN ('delivered', 'undelivered', 'failed', 'cancelled'))"
     )
-    op.create_table(
-        "request_aliases",
-        sa.Column("person", sa.String(), nullable=False),
-        sa.Column("request_key", sa.String(), nullable=False),
-        sa.Column("job_id", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name=op.f("fk_request_aliases_job_id_jobs"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("person", "request_key", name=op.f("pk_request_aliases")),
-    )
-    op.create_table(
-        "unnamed_files",
-        sa.Column("asset_id", sa.String(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("asset_id", name=op.f("pk_unnamed_files")),
-    )
-    op.create_table(
-        "forgotten",
-        sa.Column("scope", sa.String(), nullable=False, comment="user:forgotten:<keyed hash of the person>"),
-        sa.Column(
-            "month",
-            sa.String(),
-            nullable=False,
-            comment="until its end the hash is kept, so that limits still count",
-        ),
-        sa.PrimaryKeyConstraint("scope", name=op.f("pk_forgotten")),
-    )
-    op.create_index("ix_assets_kind_used", "assets", ["kind", "last_used_at"], unique=False)
-    op.create_index("ix_jobs_created", "jobs", ["created_at"], unique=False)
-    op.create_index("ix_jobs_charged", "jobs", ["charged_micro_usd"], unique=False)

@@ -37,7 +37,7 @@ def files(house: House) -> set[str]:
 
 def everything_stored(house: House) -> str:
     """Every text in every table."""
-    connection = sqlite3.connect(house.app.database_path)
+    connection = sqlite3.connect(house.app.ground.path)
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     rows = [str(row) for table in tables for row in connection.execute(f"SELECT * FROM {table}")]
     connection.close()

@@ -187,7 +187,7 @@ async def test_a_database_that_does_not_answer_leaves_what_is_known(tmp_path: Pa
 async def test_a_locked_database_is_still_read(tmp_path: Path) -> None:
     """Readers do not wait for a writer that holds its lock, and what is shown was true a moment ago."""
     async with a_house(tmp_path) as house:
-        with contextlib.closing(sqlite3.connect(house.app.database_path, isolation_level=None)) as other:
+        with contextlib.closing(sqlite3.connect(house.app.ground.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             seen = await shown(house)
             other.execute("ROLLBACK")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.ports import Capacity
 from bot.tracker.capacity import BATCH, Queued, next_in_line
+from tests.fakes.provider import FakeProvider
+from tests.house import a_house
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -66,3 +70,16 @@ def test_never_more_than_the_room_nor_than_anybodys_share(
         assert taken[person] <= min(waiting, free)
         could[person] = min(waiting, free)
     assert len(chosen) == min(room, BATCH, sum(could.values()))
+
+
+async def test_a_turn_without_room_still_ends_after_a_day_in_line(tmp_path: Path) -> None:
+    """Whose turn it was told to be, although somebody else was faster, waits no longer than anybody."""
+    async with a_house(tmp_path, providers=[FakeProvider(capacity=Capacity(max_concurrent=0))]) as house:
+        job = await house.ask()
+        before = await house.tracker.run(job.id)
+
+        after = await house.tracker.run(job.id, turn=True)
+
+    assert before.for_turn
+    assert before.until is not None
+    assert (after.for_turn, after.until) == (True, before.until)

@@ -14,6 +14,7 @@ from bot.jobs.actions import Presser
 from bot.jobs.model import Job, WishKind
 from bot.jobs.states import State
 from bot.ports import CheckResult, Failed, Rendering, Succeeded, Unknown
+from bot.tracker.ownership import OneEngine
 from bot.tracker.render_times import Measured
 from bot.tracker.steps.rendering import SLOW
 from tests.factories import ALICE
@@ -441,8 +442,7 @@ async def test_a_render_somebody_else_moved_is_read_again_before_it_is_moved(hou
     job = await house.ask()
     await house.step(job)
     other = later_tracker(house)
-    other.epoch = await house.app.stores.jobs.raise_epoch()
-    await house.app.stores.jobs.claim_all(other.epoch)
+    other.ownership, _ = await OneEngine.begin(house.app.stores.jobs)
     done = await house.load(job)
     while not done.is_final:
         await other.run(job.id)

@@ -100,7 +100,7 @@ def home_of(caller: Caller) -> str | None:
     """The workspace that what they see is confined to; `None` for operators, who see everything."""
     if caller.may(Role.OPERATOR):
         return None
-    return f"{caller.requester.platform}:{caller.requester.workspace}"
+    return ":".join(caller.home)
 
 
 async def run_checks(checks: Examination, *, within_s: float) -> list[Finding]:

@@ -59,12 +59,11 @@ def routes(service: Service) -> APIRouter:
         caller.require(Role.TEAM_LEAD)
         limits = service.stores.limits
         known = [(each, "stored") for each in await limits.stored()] + [(each, "default") for each in limits.defaults()]
-        home = (caller.requester.platform, caller.requester.workspace)
         return {
             "limits": [
                 limit_as_json(limit, source=source)
                 for limit, source in known
-                if caller.may(Role.OPERATOR) or source == "default" or home_of(limit.scope) == home
+                if caller.may(Role.OPERATOR) or source == "default" or home_of(limit.scope) == caller.home
             ]
         }
 

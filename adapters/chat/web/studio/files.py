@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 
+from adapters.chat.web.problems import NOTHING_HERE
 from bot.errors import NotFound
 
 STATIC = Path(__file__).parent / "static"
@@ -64,7 +65,7 @@ def routes(files: dict[str, StaticFile]) -> APIRouter:
         """One file of this version; of any other there is none."""
         file = files.get(name)
         if file is None or file.digest != digest:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound(NOTHING_HERE)
         return Response(file.content, media_type=file.kind, headers={"Cache-Control": FOR_EVER})
 
     return router

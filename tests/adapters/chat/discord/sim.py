@@ -182,7 +182,7 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
     )
     chosen = load_settings({**GENEROUS, "data_dir": folder / "data", **settings}, environ={}, cwd=folder)
     async with open_app(chosen, parts) as app:
-        await app.take_over()
+        await app.ground.take_over(app)
         house = House(app, provider, courier, clock)  # type: ignore[arg-type]  # a courier of Discord's
         redrawn: list[Job] = []
         front = a_front(house, courier.rest, redrawn)

@@ -71,7 +71,7 @@ async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     )
     parts = Parts(providers={"judge": FakeProvider()}, workshop=FakeWorkshop())
     async with open_app(settings, parts) as app:
-        await app.take_over()
+        await app.ground.take_over(app)
         await app.stores.workspaces.put("discord", guild.id, Permission.ALLOWED)
         courier: Any = app.desk.couriers["discord"]
         async with discord_role(app.service, app.settings, courier, app.readiness):

@@ -107,7 +107,7 @@ class Room:
 
     async def start(self, *, engine: bool = True) -> None:
         """Begin to answer."""
-        await self.app.take_over()
+        await self.app.ground.take_over(self.app)
         if engine:
             await self.running.enter_async_context(self.app.run_engine("run"))
         role = slack_role(self.app.service, self.app.settings, self.courier, self.app.readiness)

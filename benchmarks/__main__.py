@@ -31,6 +31,7 @@ NAMES = (
     "metrics",
     "web",
     "reports",
+    "cluster",
 )
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

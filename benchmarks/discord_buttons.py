@@ -15,7 +15,7 @@ from benchmarks.outside import Chat, InstantProvider
 from benchmarks.stored import multiply
 from benchmarks.table import Row, play
 from bot.app import Parts, open_app
-from bot.installation import DATABASE_FILE
+from bot.ground.one_machine import DATABASE_FILE
 from bot.jobs.model import AssetKind, InputRef, JobRequest, Requester
 from bot.jobs.states import State
 from tests.emulators.judge_chat import PICTURE_MAGIC

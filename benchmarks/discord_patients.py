@@ -32,7 +32,7 @@ from bot.cli.serve import discord_courier
 from bot.clock import SystemClock
 from bot.jobs.states import State
 from storage import tables
-from storage.database import READERS
+from storage.sqlite import READERS
 from tests.fakes.workshop import FakeWorkshop
 
 AT_ONCE = 4

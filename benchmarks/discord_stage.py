@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.installation import DATABASE_FILE
+from bot.ground.one_machine import DATABASE_FILE
 from tests.emulators.discord_calls import Call, Reply
 from tests.emulators.discord_interactions import Interaction
 from tests.emulators.discord_server import SETTINGS, Discord

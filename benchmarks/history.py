@@ -23,9 +23,9 @@ from benchmarks.outside import a_bench
 from benchmarks.table import Row, median, play
 from bot.jobs.states import State
 from bot.money.amount import Money
-from storage.database import Database
 from storage.history import History
 from storage.history_index import INSERT, index_entry
+from storage.sqlite import SqliteDatabase
 
 JOBS = 1_000_000
 BATCH = 20_000
@@ -75,7 +75,7 @@ def fill(database: Path, jobs: int) -> None:
         template = dict(connection.execute("SELECT * FROM jobs LIMIT 1").fetchone())
         names, values = ", ".join(f'"{name}"' for name in template), ", ".join(f":{name}" for name in template)
         insert = f"INSERT INTO jobs ({names}) VALUES ({values})"
-        for rows in _batches(template, jobs):
+        for rows in batches(template, jobs):
             connection.executemany(insert, rows)
             connection.executemany(INSERT, [index_entry(row["seq"], row) for row in rows])
             connection.commit()
@@ -83,7 +83,8 @@ def fill(database: Path, jobs: int) -> None:
     connection.close()
 
 
-def _batches(template: dict[str, Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
+def batches(template: dict[str, Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
+    """Rows of so many jobs after the template, in pieces: people, words, states and costs as they are in years of work."""
     rng = random.Random(1)
     words, people = [f"w{number}" for number in range(WORDS)], [f"p{number}" for number in range(PEOPLE)]
     by_rank = [1 / (number + 1) for number in range(WORDS)]
@@ -118,7 +119,7 @@ def _batches(template: dict[str, Any], jobs: int) -> Iterator[list[dict[str, Any
 async def _ask(database: Path) -> dict[str, tuple[float, float, int]]:
     """For each question: the first time, the median afterwards (milliseconds), and how many jobs came."""
     answers = {}
-    opened = Database(f"sqlite+aiosqlite:///{database}")
+    opened = SqliteDatabase(database)
     history = History(opened)
     for name, question in QUESTIONS.items():
         taken = []
@@ -140,7 +141,7 @@ def measure(jobs: int = JOBS) -> list[Row]:
 async def _measure(folder: Path, jobs: int) -> list[Row]:
     async with a_bench(folder) as bench:
         await bench.ask(0, platform="api")
-        database = bench.app.database_path
+        database = bench.app.ground.path
     await asyncio.to_thread(fill, database, jobs)
     answers = await _ask(database)
     slowest = max(answers, key=lambda name: answers[name][1])

@@ -25,6 +25,7 @@ from benchmarks.table import Row, cpu_s, fsync_ms, median, play
 from bot.jobs.states import FINAL, State
 from storage import tables
 from storage.database import Database
+from storage.sqlite import SqliteDatabase
 
 JOBS = 200
 ROUNDS = 3
@@ -79,7 +80,7 @@ async def _unfinished(database: Database) -> bool:
 
 async def bare(folder: Path, jobs: int) -> Rate:
     """The same number of commits with nothing around them."""
-    database = Database(f"sqlite+aiosqlite:///{folder / 'bare.db'}")
+    database = SqliteDatabase(folder / "bare.db")
     async with database.write("schema") as connection:
         await connection.execute(sa.text("CREATE TABLE IF NOT EXISTS j (id TEXT PRIMARY KEY, state TEXT, version INT)"))
         await connection.execute(sa.text("CREATE TABLE IF NOT EXISTS e (id INTEGER PRIMARY KEY, job TEXT, what TEXT)"))

@@ -76,8 +76,8 @@ async def _measure(folder: Path, jobs: int) -> list[Row]:
     async with a_bench(folder) as bench:
         await bench.ask(0, platform="api")
         app = bench.app
-        await asyncio.to_thread(fill, app.database_path, jobs)
-        await asyncio.to_thread(_fill_more, app.database_path, min(jobs, FILES))
+        await asyncio.to_thread(fill, app.ground.path, jobs)
+        await asyncio.to_thread(_fill_more, app.ground.path, min(jobs, FILES))
         anew, kept, size = [], [], 0
         for _ in range(ROUNDS):
             text, taken = await _timed(_scrape_of(app).exposition())

@@ -95,8 +95,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def a_bench(folder: Path, provider: InstantProvider | None = None, **parts: Any) -> AsyncIterator[Bench]:
-    """An App on `folder/data`, which may hold a database already."""
+async def a_bench(
+    folder: Path, provider: InstantProvider | None = None, *, database: str | None = None, **parts: Any
+) -> AsyncIterator[Bench]:
+    """An App on `folder/data`, which may hold a database already; or on PostgreSQL, at an address."""
     offer = provider or InstantProvider()
     inbox = folder / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
@@ -109,7 +111,10 @@ async def a_bench(folder: Path, provider: InstantProvider | None = None, **parts
         fetchers={"fake": FakeFetcher()},
         **parts,
     )
-    settings = load_settings({**GENEROUS, "data_dir": folder / "data"}, environ={}, cwd=folder)
+    chosen: dict[str, Any] = {**GENEROUS, "data_dir": folder / "data"}
+    if database is not None:
+        chosen |= {"database_url": database, "secret_key": "k" * 40}
+    settings = load_settings(chosen, environ={}, cwd=folder)
     async with open_app(settings, outside) as app:
         chat.media = app.service.media
         yield Bench(app, offer)

@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from benchmarks.history import fill
 from benchmarks.outside import a_bench
 from benchmarks.table import Row, median, play
-from storage.database import Database
 from storage.reports import Reports
+from storage.sqlite import SqliteDatabase
 
 JOBS = 1_000_000
 ROUNDS = 9
@@ -56,7 +56,7 @@ def measure(jobs: int = JOBS) -> list[Row]:
 async def _measure(folder: Path, jobs: int) -> list[Row]:
     async with a_bench(folder) as bench:
         await bench.ask(0, platform="api")
-        database = bench.app.database_path
+        database = bench.app.ground.path
     await asyncio.to_thread(_fill, database, jobs)
     whole, slowest, counted = await _ask(database)
     return [
@@ -82,7 +82,7 @@ def _fill(database: Path, jobs: int) -> None:
 
 async def _ask(database: Path) -> tuple[float, float, int]:
     """Medians in milliseconds, of all and of the slowest statement; and how many clips were counted."""
-    opened, begun, statements = Database(f"sqlite+aiosqlite:///{database}"), 0.0, dict[str, list[float]]()
+    opened, begun, statements = SqliteDatabase(database), 0.0, dict[str, list[float]]()
 
     def begins(*_: Any) -> None:
         nonlocal begun

@@ -37,7 +37,7 @@ from benchmarks.discord_stage import Patient, a_patient, stopwatch
 from benchmarks.slack_cards import forty_cards
 from benchmarks.slack_upload import uploading
 from benchmarks.table import Row, median, play
-from bot.installation import DATABASE_FILE
+from bot.ground.one_machine import DATABASE_FILE
 from tests.emulators.judge_chat import PICTURE_MAGIC
 from tests.emulators.processes import VendorProcess, slack_emulator, vendor_emulator
 from tests.emulators.slack_world import SlackWorld

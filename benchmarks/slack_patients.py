@@ -22,7 +22,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from adapters.chat.slack.role import slack_role
-from adapters.chat.web.server import serve, serve_app
+from adapters.chat.web.listening import serve_app
+from adapters.chat.web.server import serve
 from benchmarks.beside import Report, working
 from bot.cli.serve import slack_courier
 from tests.fakes.workshop import FakeWorkshop

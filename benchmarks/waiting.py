@@ -32,7 +32,7 @@ LOOK_FOR_S = 5.0
 async def _fill(folder: Path, jobs: int) -> None:
     """Jobs in `rendering`, by the stores' own writes."""
     async with a_bench(folder) as bench:
-        await bench.app.take_over()
+        await bench.app.ground.take_over(bench.app)
         picture = await bench.picture(0)
         for number in range(jobs):
             await _render(bench, number, picture)

@@ -24,7 +24,7 @@ from benchmarks.discord import CLIP_BYTES, PACE_MB, POLLED, TRANSFERS, WARM_UP, 
 from benchmarks.discord_line import a_file, a_line
 from benchmarks.discord_stage import Patient, a_patient
 from benchmarks.table import Row, median, play
-from bot.installation import DATABASE_FILE
+from bot.ground.one_machine import DATABASE_FILE
 from tests.emulators.judge_chat import PICTURE_MAGIC
 from tests.emulators.processes import VendorProcess, vendor_emulator
 

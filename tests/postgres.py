@@ -53,10 +53,13 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = [f"-c{name}={value}" for name, value in self._options.items()]
-        self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", "data", "-k", self.folder, "-h", "127.0.0.1", "-p", str(self.port), *options],
-            cwd=self.folder, user=self._user, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        # What it says goes to a file: a pipe that nobody reads would fill, and stop whoever of the server says more.
+        log = self.folder / "log"
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", "data", "-k", self.folder, "-h", "127.0.0.1", "-p", str(self.port), *options],
+                cwd=self.folder, user=self._user, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+            )  # fmt: skip
         end = time.monotonic() + 60
         while True:
             try:
@@ -64,8 +67,7 @@ class PostgresServer:
                 return
             except psycopg.OperationalError as error:
                 if self._process.poll() is not None or time.monotonic() > end:
-                    said = self._process.stderr.read().decode() if self._process.stderr else ""
-                    raise AssertionError(f"PostgreSQL did not start: {said}") from error
+                    raise AssertionError(f"PostgreSQL did not start: {log.read_text()}") from error
                 time.sleep(0.05)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:

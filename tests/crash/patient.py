@@ -9,6 +9,7 @@ job has ended or waits for a person, and prints what it saw as one JSON document
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import logging
 import os
@@ -48,6 +49,8 @@ from tests.fakes.workshop import FakeWorkshop
 
 AT_THE_END = "end"
 LAST_LOOK = "after the last look"
+STACKS = "stacks.log"
+"""Where a patient that is asked by SIGUSR1 writes what it waits for."""
 PATIENCE_S = 20.0
 ANSWER_WITHIN_S = 0.4
 """How long the judges' clients wait; `[hang]` lasts exactly so long."""
@@ -209,6 +212,7 @@ def parts_for(run: Run, story: Story, watcher: Watcher) -> Parts:
 async def live(run: Run, story: Story, watcher: Watcher) -> dict[str, Any]:
     """Run the engine until nothing is left to do, or until patience is at its end."""
     folder = Path(run.folder)
+    _tell_when_asked(folder / STACKS)
     async with open_app(
         settings_for(folder, story, run.ports, run.database_url), parts_for(run, story, watcher)
     ) as app:
@@ -264,6 +268,19 @@ def perform(run: Run) -> None:
         Path(run.report).write_text(json.dumps(report))
     else:
         print(json.dumps(report))
+
+
+def _tell_when_asked(path: Path) -> None:
+    """At SIGUSR1, write down where every thread and every task stands: the threads even where the loop is stuck."""
+    file = path.open("a")
+
+    def tell() -> None:
+        for task in asyncio.all_tasks():
+            task.print_stack(file=file)
+        file.flush()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
+    faulthandler.register(signal.SIGUSR1, file=file, chain=True)
 
 
 def _watch_the_last_look(watcher: Watcher) -> None:

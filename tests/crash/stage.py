@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.crash.assertions import check
 from tests.crash.evidence import CHAT, SERVER, providers_of, read_evidence
-from tests.crash.patient import PATIENCE_S, Kill, Run
+from tests.crash.patient import PATIENCE_S, STACKS, Kill, Run
 from tests.crash.rooms import Room, rooms
 from tests.crash.stories import Story
 from tests.emulators.processes import ROOT, Nursery
@@ -113,11 +113,21 @@ class Stage:
         patience = after_s if after_s is not None else PATIENCE_S + 20
         status = self.zygote.ask(wait=pid, for_s=patience)["status"]
         if status is None:
+            stacks = self._stacks_of(pid) if after_s is None else ""
             self.zygote.ask(kill=pid)
             if after_s is None:
-                raise RuntimeError(f"the patient in {self.folder} hangs")
+                raise RuntimeError(f"the patient in {self.folder} hangs:\n{stacks}")
             status = -signal.SIGKILL
         return Outcome(status=status, report=json.loads(report.read_text()) if report.exists() else None)
+
+    def _stacks_of(self, pid: int) -> str:
+        """Where its threads and tasks stand, as far as it can still say."""
+        stacks = self.folder / STACKS
+        if not stacks.exists():
+            return "it had not even begun"
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(1.0)
+        return stacks.read_text()
 
     def run_frozen(self, freeze: Kill, *, asleep_s: float) -> Outcome:
         """Start one patient that stops (SIGSTOP) at a point, and wake it up so many seconds later."""

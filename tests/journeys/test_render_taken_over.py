@@ -15,10 +15,10 @@ from adapters.providers.local.provider import LocalProvider
 from adapters.providers.local.sample import draw_sample
 from bot.app import App, Parts, open_app
 from bot.errors import ProviderUnavailable
-from bot.ground.one_machine import end_processes
 from bot.jobs.actions import Presser
 from bot.jobs.model import Job, JobRequest, RenderSettings, Requester
 from bot.jobs.states import State
+from bot.ports import HasProcesses
 from bot.settings import load_settings
 from tests import postgres
 from tests.conformance.engines import QUICK, engine_of, is_in, load, until
@@ -56,7 +56,9 @@ class Site:
         chosen = load_settings(settings, environ={}, cwd=self._folder)
         async with open_app(chosen, parts or Parts(times=QUICK)) as app:
             yield app
-            await end_processes(app)
+            for provider in app.desk.providers.values():
+                if isinstance(provider, HasProcesses):
+                    await provider.aclose()
             await app.board.settle()
         shutil.rmtree(self._folder / name)
 

@@ -193,7 +193,7 @@ class ProcrastinateEngine:
             worker = self._worker
             if self._stopping.is_set() and worker is not None and worker.worker_id is not None:
                 with contextlib.suppress(Exception):  # the database is away, or the worker has just gone
-                    await self._queue.app.job_manager.update_heartbeat(worker.worker_id)
+                    await self._queue.note_alive(worker.worker_id)
 
     # --- running one job --------------------------------------------------------------------------------------------
 

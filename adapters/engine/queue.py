@@ -113,12 +113,12 @@ class Queue:
     async def tell(self, word: str, job_ids: Collection[JobId]) -> None:
         """Say something about jobs to every worker."""
         payloads = [f"{word} {job_id}" for job_id in job_ids]
-        with _Translated():
+        with _Asking():
             await self.app.connector.execute_query_async(_NOTIFY, channel=WAKE_CHANNEL, payloads=payloads)
 
     async def start_missing(self, job_ids: Sequence[JobId]) -> list[JobId]:
         """Queue those of these jobs that neither wait in the queue nor are run; returns which."""
-        with _Translated():
+        with _Asking():
             rows = await self.app.connector.execute_query_all_async(_MISSING, ids=list(job_ids))
             missing = [JobId(row["wanted"]) for row in rows]
             for job_id in missing:
@@ -127,21 +127,26 @@ class Queue:
 
     async def workers_alive(self) -> int:
         """How many workers gave a sign of life lately."""
-        with _Translated():
+        with _Asking():
             found = await self.app.connector.execute_query_one_async(_ALIVE, secs=DEAD_AFTER_S)
         return int(found["alive"])
+
+    async def note_alive(self, worker_id: int) -> None:
+        """A sign of life of a worker."""
+        with _Asking():
+            await self.app.job_manager.update_heartbeat(worker_id)
 
     async def hand_on(self) -> int:
         """Give jobs of dead workers back to the queue; returns how many. Only one process may do so at a time."""
         manager = self.app.job_manager
-        with _Translated():
+        with _Asking():
             stalled = list(await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=DEAD_AFTER_S))
-        for job in stalled:
-            try:
-                await manager.retry_job(job)
-            except ConnectorException:
-                # It ended meanwhile; or the same job was queued again, and waits for this one to go.
-                await self._finish(job)
+            for job in stalled:
+                try:
+                    await manager.retry_job(job)
+                except ConnectorException:
+                    # It ended meanwhile; or the same job was queued again, and waits for this one to go.
+                    await self._finish(job)
         return len(stalled)
 
     async def _finish(self, job: procrastinate.jobs.Job) -> None:
@@ -176,10 +181,24 @@ def _name(job_id: JobId) -> str:
     return f"job:{job_id}"
 
 
-class _Translated:
+class _Asking:
+    """Around what the queue's database is asked: its errors become ours, and a cancellation meanwhile is never lost.
+
+    On Python 3.11 `asyncio.wait_for`, by which the pool waits for a connection, drops a cancellation that comes in the
+    same moment as the connection (mended in Python 3.12): whoever was told to end would go on, and be waited for, for ever.
+    """
+
     def __enter__(self) -> None:
-        return None
+        self._cancelled_before = _cancellations()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if _cancellations() > self._cancelled_before and (error is None or isinstance(error, Exception)):
+            raise asyncio.CancelledError from error
         if isinstance(error, (ConnectorException, asyncio.TimeoutError)):
             raise DatabaseUnavailable from error
+
+
+def _cancellations() -> int:
+    """How often the task that runs was told to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

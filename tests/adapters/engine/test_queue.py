@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters.engine.queue import QUEUE, WAKE_CHANNEL, Queue
+from adapters.engine.queue import CONNECTIONS, QUEUE, WAKE_CHANNEL, Queue
 from bot.errors import DatabaseUnavailable, DiskFull
 from bot.ids import JobId
 from storage.postgres import connect_args, libpq_url
@@ -226,3 +226,26 @@ async def test_a_server_that_is_away_is_said_in_one_sentence(monkeypatch: pytest
             assert "127.0.0.1" not in str(refused.value)
     finally:
         await away.close()
+
+
+# --- being told to end --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_whoever_is_told_to_end_ends(queue: Queue, turns: int) -> None:
+    """Also in the very moment a connection comes: so many turns of the loop after another one was given back."""
+    pool = queue.app.connector.pool  # type: ignore[attr-defined]
+    held = [await pool.getconn() for _ in range(CONNECTIONS)]
+    asking = asyncio.create_task(queue.tell("wake", [ANNA]))
+    while not pool.get_stats().get("requests_waiting"):
+        await asyncio.sleep(0)
+
+    giving = asyncio.create_task(pool.putconn(held.pop()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    was_told = asking.cancel()
+    await asyncio.wait({asking})
+
+    await giving
+    await pool.putconn(held.pop())
+    assert asking.cancelled() == was_told

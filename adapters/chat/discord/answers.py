@@ -138,7 +138,8 @@ class Answers:
         if expected is None:
             return None
         try:
-            return await asyncio.wait_for(asyncio.shield(expected), WAIT_FOR_ANSWER_S)
+            async with asyncio.timeout(WAIT_FOR_ANSWER_S):
+                return await asyncio.shield(expected)
         except TimeoutError:
             return None
 

@@ -14,7 +14,7 @@ from bot.errors import DatabaseUnavailable, DiskFull
 from bot.ids import JobId
 from storage.postgres import connect_args, libpq_url
 from tests.adapters.engine.standing import DEAD, Standing, standing
-from tests.conformance.engines import EngineBench, ask
+from tests.conformance.engines import EngineBench, ask, until
 
 ANNA, BERT, CARL = JobId("anna"), JobId("bert"), JobId("carl")
 
@@ -237,8 +237,7 @@ async def test_whoever_is_told_to_end_ends(queue: Queue, turns: int) -> None:
     pool = queue.app.connector.pool  # type: ignore[attr-defined]
     held = [await pool.getconn() for _ in range(CONNECTIONS)]
     asking = asyncio.create_task(queue.tell("wake", [ANNA]))
-    while not pool.get_stats().get("requests_waiting"):
-        await asyncio.sleep(0)
+    await until(lambda: pool.get_stats().get("requests_waiting"))
 
     giving = asyncio.create_task(pool.putconn(held.pop()))
     for _ in range(turns):

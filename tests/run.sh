@@ -3,6 +3,8 @@
 set -u
 cd "$(dirname "$0")/.."
 bin=.venv/bin
+# Tests start hundreds of processes: where bytecode is not kept, each of them would compile everything again.
+unset PYTHONDONTWRITEBYTECODE
 report=""
 failed=0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PASSWORD = "the-password-of-the-database"
 TOKEN = "a token of the administrator"
 SMALL = ("--resolution", "480p", "--duration", "5")
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+START_S = 60.0
 
 
 @pytest.fixture
@@ -64,10 +66,14 @@ class Process:
                 command, cwd=folder, env=environment(folder, **shared) | {"PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE, stderr=out, text=True,
             )  # fmt: skip
+        self.told: dict[str, Any] = {}
+
+    def listen(self) -> None:
+        """Until it says that it serves."""
         assert self.popen.stdout is not None
-        line = self.popen.stdout.readline()
-        assert line, self.log.read_text()
-        self.told: dict[str, Any] = json.loads(line)
+        said = select.select([self.popen.stdout], [], [], START_S)[0] and self.popen.stdout.readline()
+        assert said, self.log.read_text()
+        self.told = json.loads(said)
 
     @property
     def url(self) -> str:
@@ -93,6 +99,7 @@ def processes(folder: Path, shared: dict[str, str], **roles: str) -> Iterator[li
     try:
         for name, role in roles.items():
             started.append(Process(folder / name, role, shared))
+            started[-1].listen()
         yield started
     finally:
         for process in started:

@@ -10,10 +10,21 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("reelbot", derandomize=not os.environ.get("REELBOT_TEST_RANDOM"), deadline=None)
 settings.load_profile("reelbot")
+
+# As the product writes them. What structlog does by itself, where Rich is there, takes seconds for one traceback.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

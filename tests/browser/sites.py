@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from tests.journeys.running import server
+from tests.journeys.running import Server, server
 
 API = "/api/v1"
 ADMIN_TOKEN = "the-admin-token-of-a-browser-test"
@@ -30,42 +28,13 @@ def picture(width: int = 480, height: int = 270, kind: str = "PNG") -> bytes:
     return file.getvalue()
 
 
-class Log:
-    """What a server says, read as it comes so that it never waits for a reader."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
-        self._reader.start()
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
-        try:
-            for line in process.stderr:
-                self._lines.append(line)
-        except ValueError:
-            # The pipe was closed with the server.
-            return
-
-    @property
-    def text(self) -> str:
-        """All of it so far."""
-        return "".join(self._lines)
-
-    def require_calm(self) -> None:
-        """No traceback, no 500, and the database never turned anybody away."""
-        for word in ("Traceback", "web.unexpected", "database is locked"):
-            assert word not in self.text, self.text[-6000:]
-
-
 @dataclass(slots=True, kw_only=True)
 class Site:
     """A server, and a program that talks to it beside the browser."""
 
     address: str
     folder: Path
-    process: subprocess.Popen[str]
-    log: Log
+    process: Server
     client: httpx.Client
 
     @property
@@ -136,8 +105,10 @@ def a_site(folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0)
     env = dict(env or {})
     token = env.get("REELBOT_WEB__ADMIN_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with server(folder, env=env, port=port) as (address, process):
-        log = Log(process)
-        with httpx.Client(base_url=address, timeout=60, headers=headers) as client:
-            yield Site(address=address, folder=folder, process=process, log=log, client=client)
-            log.require_calm()
+    with (
+        server(folder, env=env, port=port) as (address, process),
+        httpx.Client(base_url=address, timeout=60, headers=headers) as client,
+    ):
+        yield Site(address=address, folder=folder, process=process, client=client)
+        for word in ("Traceback", "web.unexpected", "database is locked"):
+            assert word not in process.said, process.said[-6000:]

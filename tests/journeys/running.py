@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,16 +45,41 @@ def document(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
+class Server(subprocess.Popen[str]):
+    """`reelbot run`. What it says goes to a file: a pipe that nobody reads would fill in the end, and stop it."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], port: int) -> None:
+        command = [sys.executable, "-m", "bot.cli.main", "run", "--port", str(port)]
+        log, name = tempfile.mkstemp(prefix="run-", suffix=".log", dir=folder)
+        self._log = Path(name)
+        try:
+            super().__init__(command, cwd=folder, env=settings, stderr=log, text=True)
+        finally:
+            os.close(log)
+
+    @property
+    def said(self) -> str:
+        """Everything, so far."""
+        return self._log.read_text()
+
+    def address(self) -> str:
+        """Where it listens, once it does."""
+        deadline = time.monotonic() + 60
+        while True:
+            ended = self.poll() is not None
+            if found := re.search(r"listens on (http://\S+) ", self.said):
+                return found[1]
+            if ended or time.monotonic() > deadline:
+                raise RuntimeError(f"reelbot run did not start: {self.said}")
+            time.sleep(0.05)
+
+
 @contextmanager
-def server(
-    folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def server(folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0) -> Iterator[tuple[str, Server]]:
     """`reelbot run` on `port`, or on a free one; yields its address, and ends it by SIGTERM."""
-    command = [sys.executable, "-m", "bot.cli.main", "run", "--port", str(port)]
-    settings = environment(folder, **(env or {})) | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True)
+    process = Server(folder, environment(folder, **(env or {})) | {"PYTHONPATH": str(ROOT)}, port)
     try:
-        yield _address(process), process
+        yield process.address(), process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -64,24 +89,6 @@ def server(
             process.kill()
             process.wait()
             raise
-        if process.stderr is not None:
-            process.stderr.close()
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    said, deadline = "", time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not select.select([process.stderr], [], [], 1)[0]:
-            continue
-        line = process.stderr.readline()
-        said += line
-        found = re.search(r"listens on (http://\S+)", line)
-        if found:
-            return found[1]
-        if not line:
-            break
-    raise RuntimeError(f"reelbot run did not start: {said}")
 
 
 def wait_for(path: Path, seconds: float = 30) -> None:

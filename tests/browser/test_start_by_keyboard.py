@@ -166,11 +166,13 @@ async def test_a_button_that_goes_away_hands_the_focus_to_its_card(visit: Visit,
         await expect(card.get_by_role("heading").get_by_role("link")).to_be_focused()
         await card.get_by_role("link", name="Delete", exact=True).focus()
         await page.keyboard.press("Enter")
+        # Else Tab would lead away from the link, and whoever closes the dialog comes back to where Tab had led.
+        await expect(page.locator("#dialog")).to_be_visible()
         await tab_until(page, "button Delete")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name="Deleted")).to_be_focused()
         await page.keyboard.press("Escape")
 
-        # On the page itself, or on the card that came after it (where the browser goes by itself); never before both.
+        # On the page itself, or on the card that came after it; never before both.
         await expect(page.locator("main:focus, main :focus")).to_have_count(1)
         await expect(card).to_have_count(0)

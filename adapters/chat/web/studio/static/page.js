@@ -6,6 +6,7 @@ const local = {
   medium: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
 };
 let hiding = 0;
+let opener = null;
 
 export function say(sentence, { lasts = 8000 } = {}) {
   clearTimeout(hiding);
@@ -50,6 +51,7 @@ async function copy(button) {
 
 function open(root) {
   if (root !== dialog || dialog.open || !dialog.childElementCount) return;
+  opener = document.activeElement;
   dialog.showModal();
   (dialog.querySelector("[autofocus]") || dialog.querySelector("h2"))?.focus();
 }
@@ -71,8 +73,10 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dialog:close", () => dialog.close());
 dialog.addEventListener("close", () => {
   dialog.replaceChildren();
-  // What opened it may have been deleted in it.
-  if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+  // Back to what opened it, or, where that was deleted in it, to the page. Left to themselves some browsers go to the
+  // first link there is.
+  const stays = opener?.isConnected && opener !== document.body;
+  (stays ? opener : document.getElementById("main")).focus({ preventScroll: true });
 });
 
 function told(text) {
@@ -106,16 +110,21 @@ document.addEventListener("htmx:before:request", (event) => {
 const held = new WeakMap();
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  if (ctx.target?.contains?.(document.activeElement)) held.set(ctx, document.activeElement);
+  const focused = document.activeElement;
+  if (ctx.target?.contains?.(focused)) held.set(ctx, { focused, next: ctx.target.nextElementSibling });
 });
 document.addEventListener("htmx:after:swap", (event) => {
   times(document);
   tick();
   const { ctx } = event.detail;
   open(ctx.target);
-  // A button may be gone with what it did, or with what happened to its job: the focus stays in the card.
-  if (held.has(ctx) && !held.get(ctx).isConnected && document.activeElement === document.body) {
-    document.getElementById(ctx.target.id)?.querySelector("h3 a, .buttons .button, a, button")?.focus({ preventScroll: true });
+  // A button may be gone with what it did, or with what happened to its job: the focus stays in the card; and where the
+  // card is gone as well, it goes to the one after it, or to the page.
+  const { focused, next } = held.get(ctx) ?? {};
+  if (focused && !focused.isConnected && !dialog.contains(document.activeElement)) {
+    const card = document.getElementById(ctx.target.id) ?? (next?.isConnected ? next : null);
+    const place = card?.querySelector("h3 a, .buttons .button, a, button") ?? document.getElementById("main");
+    place.focus({ preventScroll: true });
   }
   // What went wrong is beside a field: there the person goes on.
   if (ctx.response?.status >= 400 && ctx.hx?.retarget) {

@@ -84,6 +84,11 @@ class Site:
             time.sleep(0.05)
         return seen
 
+    def require_calm(self) -> None:
+        """No traceback in its log, no 500, and the database never turned anybody away."""
+        for word in ("Traceback", "web.unexpected", "database is locked"):
+            assert word not in self.process.said, self.process.said[-6000:]
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """No render begins while the block lasts: what is asked for stands in line."""
@@ -109,6 +114,6 @@ def a_site(folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0)
         server(folder, env=env, port=port) as (address, process),
         httpx.Client(base_url=address, timeout=60, headers=headers) as client,
     ):
-        yield Site(address=address, folder=folder, process=process, client=client)
-        for word in ("Traceback", "web.unexpected", "database is locked"):
-            assert word not in process.said, process.said[-6000:]
+        site = Site(address=address, folder=folder, process=process, client=client)
+        yield site
+        site.require_calm()

@@ -62,7 +62,7 @@ def calm(site: Site) -> Iterator[None]:
     yield
     assert site.client.get("/livez").status_code == 200
     site.until(lambda: files(site) - kept, lambda new: not new, seconds=10)
-    site.log.require_calm()
+    site.require_calm()
 
 
 def files(site: Site) -> set[Path]:

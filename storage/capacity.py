@@ -8,8 +8,7 @@ import sqlalchemy as sa
 
 from bot.jobs.model import Outcome
 from bot.ports import Capacity
-from bot.tracker.breaker import AMBIGUOUS_TO_OPEN
-from bot.tracker.capacity import BATCH
+from bot.tracker import capacity as rule
 from storage import tables
 from storage.provider_health import health_in
 
@@ -52,31 +51,18 @@ _LAST_MINUTE = sa.select(sa.func.count()).where(
 
 def room(connection: sa.Connection, provider: str, capacity: Capacity, now: datetime) -> int:
     """How many creates the provider takes right now; counted, never remembered."""
-    health = health_in(connection, provider)
-    if not health.takes_creates:
-        return 0
-    room = BATCH
-    if capacity.max_concurrent is not None or capacity.creates_at_once is not None or health.one_at_a_time:
-        running, submitting, unresolved = _open(connection, provider, now)
-        if capacity.max_concurrent is not None:
-            room = min(room, capacity.max_concurrent - running)
-        if capacity.creates_at_once is not None:
-            room = min(room, capacity.creates_at_once - submitting)
-        if health.one_at_a_time:
-            room = min(room, 1 - submitting)
-        if health.ambiguous and submitting + unresolved >= AMBIGUOUS_TO_OPEN:
-            # Nobody has vouched for the last ones yet: another could only join them.
-            return 0
-    if room > 0 and capacity.creates_per_minute is not None:
-        room = min(room, capacity.creates_per_minute - _last_minute(connection, provider, now))
-    return room
+    return rule.room(
+        capacity,
+        health_in(connection, provider),
+        open_now=lambda: _open(connection, provider, now),
+        last_minute=lambda: _last_minute(connection, provider, now),
+    )
 
 
-def _open(connection: sa.Connection, provider: str, now: datetime) -> tuple[int, int, int]:
-    """Open submissions of the account; how many of them are on their way right now, and how many are unresolved."""
+def _open(connection: sa.Connection, provider: str, now: datetime) -> rule.OpenAttempts:
+    """Open submissions of the account."""
     found = connection.execute(_OPEN, {"of_provider": provider, "doubted_since": now - UNCONFIRMED_OCCUPIES})
-    running, submitting, unresolved = found.one()
-    return int(running), int(submitting), int(unresolved)
+    return rule.OpenAttempts(*map(int, found.one()))
 
 
 def _last_minute(connection: sa.Connection, provider: str, now: datetime) -> int:

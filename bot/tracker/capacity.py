@@ -1,19 +1,56 @@
-"""Who goes next. A pure rule over what is queued and what runs; the store counts and applies it in one transaction."""
+"""How much room a provider has, and who goes next. Pure rules; the store counts and applies them in one transaction."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.ids import JobId
+from bot.ports import Capacity
+from bot.tracker.breaker import AMBIGUOUS_TO_OPEN, Health
 
 BATCH = 32
 """At most so many are let in at a time, so that one look at a long line stays cheap."""
 PATIENCE = timedelta(minutes=10)
 """Who has waited longer than this goes first, whatever else the person has running."""
+
+
+class OpenAttempts(NamedTuple):
+    """Attempts that occupy a provider's account."""
+
+    running: int
+    """All of them."""
+    submitting: int
+    """On their way right now."""
+    unresolved: int
+    """Nobody knows yet whether they were taken."""
+
+
+def room(
+    capacity: Capacity, health: Health, *, open_now: Callable[[], OpenAttempts], last_minute: Callable[[], int]
+) -> int:
+    """How many creates the provider takes right now, `BATCH` at most; what need not be counted is not."""
+    if not health.takes_creates:
+        return 0
+    left = BATCH
+    if capacity.max_concurrent is not None or capacity.creates_at_once is not None or health.one_at_a_time:
+        running, submitting, unresolved = open_now()
+        if capacity.max_concurrent is not None:
+            left = min(left, capacity.max_concurrent - running)
+        if capacity.creates_at_once is not None:
+            left = min(left, capacity.creates_at_once - submitting)
+        if health.one_at_a_time:
+            left = min(left, 1 - submitting)
+        if health.ambiguous and submitting + unresolved >= AMBIGUOUS_TO_OPEN:
+            # Nobody has vouched for the last ones yet: another could only join them.
+            return 0
+    if left > 0 and capacity.creates_per_minute is not None:
+        left = min(left, capacity.creates_per_minute - last_minute())
+    return left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

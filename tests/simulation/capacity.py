@@ -8,39 +8,28 @@ from typing import TYPE_CHECKING
 from bot.jobs.model import Outcome
 from bot.jobs.states import State
 from bot.ports import Capacity
-from bot.tracker.breaker import AMBIGUOUS_TO_OPEN, Health
-from bot.tracker.capacity import BATCH
+from bot.tracker import capacity as rule
+from bot.tracker.breaker import Health
+from storage.capacity import UNCONFIRMED_OCCUPIES
 
 if TYPE_CHECKING:
     from tests.simulation.tables import Tables
 
-UNCONFIRMED_OCCUPIES = timedelta(minutes=30)
 LONG_PAST = timedelta(hours=3)
 """Doubtful attempts older than this are not even looked at any more, whatever a clock says."""
 
 
 def room(tables: Tables, provider: str, capacity: Capacity, now: datetime) -> int:
     """How many creates the provider takes right now; counted, never remembered."""
-    health = tables.health.get(provider) or Health(provider=provider)
-    if not health.takes_creates:
-        return 0
-    room = BATCH
-    if capacity.max_concurrent is not None or capacity.creates_at_once is not None or health.one_at_a_time:
-        running, submitting, unresolved = _open(tables, provider, now)
-        if capacity.max_concurrent is not None:
-            room = min(room, capacity.max_concurrent - running)
-        if capacity.creates_at_once is not None:
-            room = min(room, capacity.creates_at_once - submitting)
-        if health.one_at_a_time:
-            room = min(room, 1 - submitting)
-        if health.ambiguous and submitting + unresolved >= AMBIGUOUS_TO_OPEN:
-            return 0
-    if room > 0 and capacity.creates_per_minute is not None:
-        room = min(room, capacity.creates_per_minute - _last_minute(tables, provider, now))
-    return room
+    return rule.room(
+        capacity,
+        tables.health.get(provider) or Health(provider=provider),
+        open_now=lambda: _open(tables, provider, now),
+        last_minute=lambda: _last_minute(tables, provider, now),
+    )
 
 
-def _open(tables: Tables, provider: str, now: datetime) -> tuple[int, int, int]:
+def _open(tables: Tables, provider: str, now: datetime) -> rule.OpenAttempts:
     running = submitting = unresolved = 0
     long_past = []
     for attempt_id in tables.occupying[provider]:
@@ -57,7 +46,7 @@ def _open(tables: Tables, provider: str, now: datetime) -> tuple[int, int, int]:
         submitting += attempt.outcome is None
     for attempt_id in long_past:
         del tables.occupying[provider][attempt_id]
-    return running, submitting, unresolved
+    return rule.OpenAttempts(running, submitting, unresolved)
 
 
 def _last_minute(tables: Tables, provider: str, now: datetime) -> int:

@@ -6,12 +6,15 @@
 import { say } from "./page.js";
 
 const LONGEST_MS = 60_000;
+const REMEMBERED_MS = 15 * 60_000;  // as long as an upload may take
 let source = null;
 let waits = 0;
 let again = 0;
-let missed = false;
+// A page is drawn before its stream begins: what happened between is missed, as in any gap after it.
+let missed = true;
+let opened = 0;
 
-const shown = () => document.querySelectorAll("[data-job]");
+const shown = (root = document) => root.querySelectorAll("[data-job]");
 const isSeen = (card) => {
   const { top, bottom } = card.getBoundingClientRect();
   return bottom > 0 && top < innerHeight;
@@ -24,11 +27,13 @@ function connect() {
   source = new EventSource("/studio/events");
   source.addEventListener("open", () => {
     waits = 0;
-    // What happened while nobody listened; of what has ended, only what one sees.
-    if (missed) for (const card of shown()) if (!("ended" in card.dataset) || isSeen(card)) changed(card);
+    // What happened while nobody listened; of what has ended, only what one sees, and nothing where it was just drawn.
+    if (missed) for (const card of shown()) if (!("ended" in card.dataset) || opened && isSeen(card)) changed(card);
     missed = false;
+    opened = performance.now();
   });
   source.addEventListener("job", (event) => {
+    remember(event.data);
     for (const card of document.querySelectorAll(`[data-job="${CSS.escape(event.data)}"]`)) changed(card);
   });
   source.addEventListener("error", () => {
@@ -37,6 +42,29 @@ function connect() {
     if (source?.readyState === EventSource.CLOSED) { disconnect(); later(); }
   });
 }
+
+// An answer may bring a card as it stood before a change that the stream has told meanwhile, when the card was not there
+// yet or another stood in its place. What was told since the answer was asked for is therefore asked for again.
+const told = new Map();
+const asked = new WeakMap();
+function remember(job) {
+  const now = performance.now();
+  told.delete(job);
+  told.set(job, now);
+  for (const [oldest, at] of told) {
+    if (now - at < REMEMBERED_MS) break;
+    told.delete(oldest);
+  }
+}
+document.addEventListener("htmx:before:request", (event) => asked.set(event.detail.ctx, performance.now()));
+document.addEventListener("htmx:after:swap", (event) => {
+  const { target } = event.detail.ctx;
+  const since = asked.get(event.detail.ctx) ?? 0;
+  const place = target?.isConnected ? target : document.getElementById(target?.id);
+  for (const card of place ? [place, ...shown(place)] : []) {
+    if (opened > since || told.get(card.dataset.job) > since) changed(card);
+  }
+});
 
 function disconnect() {
   source?.close();

@@ -10,9 +10,7 @@ from typing import Any, ClassVar
 import httpx
 
 from tests.emulators.processes import VendorProcess
-
-PATIENCE_S = 30.0
-"""How long anything may take on a slow machine before it counts as never."""
+from tests.patience import PATIENCE_S
 
 
 def until(look: Callable[[], Any], what: str) -> Any:

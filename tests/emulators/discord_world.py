@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.emulators.discord_wire import Wire
 from tests.emulators.driver import File, Impossible, as_file, as_option
+from tests.patience import PATIENCE_S
 
 __all__ = ["Answer", "DiscordWorld", "File", "Guild", "Impossible"]
 
@@ -57,7 +58,7 @@ class Answer:
         """The same, as it stands now."""
         return self.world._answer(self.world.do("answer", interaction=self.interaction))
 
-    def wait_for(self, wanted: Callable[[dict[str, Any]], Any], timeout_s: float = 10.0) -> dict[str, Any]:
+    def wait_for(self, wanted: Callable[[dict[str, Any]], Any], timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """`@original`, once it is as wanted: edits are what the bot does after a deferral."""
 
         def look() -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 File = tuple[str, bytes | os.PathLike[str]]
 """A file somebody uploads: name, and bytes or where they are."""
 PAUSE_S = 0.02
@@ -69,7 +71,7 @@ class Driver:
         counts: dict[str, int] = self._ask("counts")
         return counts
 
-    def until(self, look: Callable[[], Any], timeout_s: float = 10.0, *, about: str = "it") -> Any:
+    def until(self, look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, about: str = "it") -> Any:
         """The first true thing `look` finds."""
         deadline = time.monotonic() + timeout_s
         while not (found := look()):

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests.emulators.slack_world import SlackWorld
+from tests.patience import PATIENCE_S
 
 
 class SlackBot:
@@ -14,7 +15,7 @@ class SlackBot:
 
     def __init__(self, world: SlackWorld, token: str | None = None) -> None:
         self.world = world
-        self.http = httpx.Client(base_url=world.api_url, trust_env=False, timeout=10)
+        self.http = httpx.Client(base_url=world.api_url, trust_env=False, timeout=PATIENCE_S)
         self.http.headers["Authorization"] = f"Bearer {token or world.token}"
 
     def call(self, method: str, **args: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 from tests.emulators.driver import File, Impossible, as_file, as_option
 from tests.emulators.slack_walk import Page, walk
 from tests.emulators.slack_wire import Wire
+from tests.patience import PATIENCE_S
 
 __all__ = ["Answer", "File", "Impossible", "Page", "SlackWorld"]
 
@@ -46,12 +47,12 @@ class Answer:
         """The same, as it stands now."""
         return self.world._answer(self.world.do("answer", interaction=self.interaction))
 
-    def view(self, timeout_s: float = 10.0) -> dict[str, Any]:
+    def view(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The modal it opened, once it did."""
         view: dict[str, Any] = self.world.until(lambda: self.now().views, timeout_s, about="a modal")[-1]
         return view
 
-    def post(self, timeout_s: float = 10.0) -> dict[str, Any]:
+    def post(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The latest post to its response_url, once there is one."""
         post: dict[str, Any] = self.world.until(lambda: self.now().posts, timeout_s, about="a post")[-1]
         return post
@@ -245,7 +246,9 @@ class SlackWorld(Wire):
         home: dict[str, Any] | None = self.do("home", person=person)
         return home
 
-    def wait_for(self, look: Callable[[dict[str, Any]], Any], channel: str, timeout_s: float = 10.0) -> dict[str, Any]:
+    def wait_for(
+        self, look: Callable[[dict[str, Any]], Any], channel: str, timeout_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """The first message of the bot's there that is as wanted."""
         found: list[dict[str, Any]] = self.until(
             lambda: [one for one in self.from_bot(channel) if look(one)], timeout_s, about="such a message"

@@ -12,6 +12,7 @@ import pytest
 
 from tests.emulators.discord_world import DiscordWorld
 from tests.emulators.processes import discord_emulator
+from tests.patience import PATIENCE_S
 
 QUIET = {"allowed_mentions": {"parse": []}}
 INTENTS = 1 | 1 << 9 | 1 << 12
@@ -36,7 +37,7 @@ class Gateway:
 
     async def next(self, *events):
         """The next event of one of these kinds; all that comes before is skipped."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 frame = await self.socket.receive()
                 if frame.type is not aiohttp.WSMsgType.TEXT:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.emulators.discord_world import DiscordWorld, Impossible
 from tests.emulators.processes import discord_emulator
+from tests.patience import PATIENCE_S
 
 QUIET = {"allowed_mentions": {"parse": []}}
 V2 = 1 << 15
@@ -20,7 +21,7 @@ class Bot:
 
     def __init__(self, world):
         self.world = world
-        self.http = httpx.Client(base_url=world.api_url, trust_env=False, timeout=10)
+        self.http = httpx.Client(base_url=world.api_url, trust_env=False, timeout=PATIENCE_S)
         self.http.headers["Authorization"] = f"Bot {world.token}"
 
     def send(self, channel, payload=None, *files, **facts):

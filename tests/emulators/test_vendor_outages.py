@@ -11,8 +11,9 @@ import httpx
 import pytest
 import trustme
 
-from tests.emulators.customers import CUSTOMERS, PATIENCE_S, until
+from tests.emulators.customers import CUSTOMERS, until
 from tests.emulators.processes import vendor_emulator
+from tests.patience import PATIENCE_S
 
 SHORT_S = 2.0
 """How long we listen to a connection on which nothing is supposed to come."""

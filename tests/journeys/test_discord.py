@@ -131,7 +131,7 @@ def test_an_answer_that_breaks_off_is_still_one_card(busy: Town, fault: str, whe
     answer = busy.animate(alice, channel)
 
     busy.clip_in(channel)
-    answer.wait_for(lambda card: "Your clip is ready" in texts(card), timeout_s=30)
+    answer.wait_for(lambda card: "Your clip is ready" in texts(card))
     assert len(busy.world.from_bot(channel)) == 2
 
 
@@ -144,7 +144,7 @@ def test_a_burst_of_commands_keeps_discords_limits(busy: Town) -> None:
 
     busy.clip_in(channel, 6)
     for answer in answers:
-        answer.wait_for(lambda card: "Your clip is ready" in texts(card), timeout_s=60)
+        answer.wait_for(lambda card: "Your clip is ready" in texts(card))
     assert [entry for entry in busy.world.journal("throttled")[before:] if entry.get("ignored")] == []
 
 
@@ -170,7 +170,7 @@ def test_a_mention_in_reply_to_a_picture_that_discord_keeps_back(busy: Town) -> 
     for _ in range(2):
         busy.world.say(alice, channel, busy.world.mention("let it breathe"), reply_to=shown["id"])
 
-    busy.world.until(lambda: busy.world.from_bot(channel), 30)
+    busy.world.until(lambda: busy.world.from_bot(channel))
     [said] = busy.world.from_bot(channel)
     assert "Animate this" in said["content"]
 
@@ -228,7 +228,7 @@ def test_where_the_bot_is_no_member_the_clip_comes_into_the_answer(busy: Town) -
 
     answer = busy.animate(alice, guild.channel())
 
-    done = answer.wait_for(lambda card: card["files"], timeout_s=90)
+    done = answer.wait_for(lambda card: card["files"])
     assert [file["filename"].endswith("-1.mp4") for file in done["files"]] == [True]
     assert "Again" in texts(done)
 
@@ -298,7 +298,7 @@ def test_killed_while_the_clip_is_posted_it_is_there_once(tmp_path: Path) -> Non
         town.world.no_faults()
         town.start()
 
-        town.world.until(lambda: any("is ready" in texts(m) for m in town.world.from_bot(channel)), 60)
+        town.world.until(lambda: any("is ready" in texts(m) for m in town.world.from_bot(channel)))
         assert len(town.clips(channel)) == 1
 
 
@@ -324,7 +324,7 @@ def test_the_roles_may_be_apart(tmp_path: Path) -> None:
             answer = town.animate(alice, channel)
 
             town.clip_in(channel)
-            answer.wait_for(lambda card: "Your clip is ready" in texts(card), timeout_s=30)
+            answer.wait_for(lambda card: "Your clip is ready" in texts(card))
             assert len(town.world.from_bot(channel)) == 2
         finally:
             worker.send_signal(signal.SIGTERM)

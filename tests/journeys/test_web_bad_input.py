@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request, Response
 from adapters.chat.web.body_limit import BodyLimit
 from adapters.chat.web.listening import serve_app
 from tests.browser.sites import API, Site, a_site, picture
+from tests.patience import PATIENCE_S
 
 BOUNDARY = "a-boundary-of-this-test"
 LIMIT_MB = 2
@@ -61,7 +62,7 @@ def calm(site: Site) -> Iterator[None]:
     kept = files(site)
     yield
     assert site.client.get("/livez").status_code == 200
-    site.until(lambda: files(site) - kept, lambda new: not new, seconds=10)
+    site.until(lambda: files(site) - kept, lambda new: not new)
     site.require_calm()
 
 
@@ -499,7 +500,7 @@ async def test_who_drips_is_let_go_over_a_real_socket() -> None:
     async with serve_app(app, "127.0.0.1", 0) as address:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
         writer.close()
 

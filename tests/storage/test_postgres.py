@@ -21,8 +21,7 @@ from storage import postgres as module
 from storage.postgres import PostgresDatabase
 from tests import postgres
 from tests.journeys.running import ROOT, document, reelbot, wait_for
-
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -159,7 +158,7 @@ async def test_a_write_is_serialised_as_a_whole_transaction_is(
 
 async def test_any_number_that_wait_do_not_hold_up_the_one_they_wait_for(url: str, database: PostgresDatabase) -> None:
     """More than there are connections, all of this process: the one that has the lock still comes to its end."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async with database.write("first") as connection:
             others = [asyncio.create_task(database.transact("later", note, f"later {n}")) for n in range(10)]
             await until_somebody_waits(url)
@@ -178,7 +177,7 @@ async def test_any_number_that_read_do_not_hold_up_each_other(url: str, database
             await asyncio.sleep(0)
             return int((await connection.execute(sa.text("SELECT 2"))).scalar_one())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         answers = await asyncio.gather(*(look_twice() for _ in range(40)))
 
     assert answers == [2] * 40
@@ -242,7 +241,7 @@ async def test_a_process_that_is_frozen_in_a_transaction_lets_go_of_its_locks(
 ) -> None:
     """The server ends its session; what it wrote is undone, and whoever waited goes on."""
     with frozen(url, tmp_path):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             await database.transact("next", note, "next")
 
         assert noted(url) == {"next"}

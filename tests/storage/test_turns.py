@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from storage.turns import MOST_IN_A_ROW, Turns
+from tests.patience import PATIENCE_S
 
 
 async def in_line(turns: Turns, log: list[str], name: str, *, first: bool = False) -> asyncio.Task[None]:
@@ -59,7 +60,7 @@ async def test_whoever_gives_up_takes_no_turn_along(first: bool) -> None:
     await patient
 
     assert log == ["patient"]
-    async with asyncio.timeout(1), turns.turn():
+    async with asyncio.timeout(PATIENCE_S), turns.turn():
         pass
 
 

@@ -13,6 +13,7 @@ from adapters.engine.queue import QUEUE, RUN_JOB, Queue
 from bot.app import App
 from bot.ground.many_machines import ManyMachines
 from tests import postgres
+from tests.patience import PATIENCE_S
 
 DEAD = "interval '60 seconds'"
 """A worker that said nothing for so long is dead for every sweeper."""
@@ -63,7 +64,7 @@ class Standing:
         """End the sessions that this is true of, from the server's side, and wait until they are gone; how many."""
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         ended = self.ask(f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others} AND ({where})")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while self.ask("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", [row[0] for row in ended]):
             assert time.monotonic() < deadline, "a session that was ended is still there"
         return len(ended)

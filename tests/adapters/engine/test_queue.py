@@ -15,6 +15,7 @@ from bot.ids import JobId
 from storage.postgres import connect_args, libpq_url
 from tests.adapters.engine.standing import DEAD, Standing, standing
 from tests.conformance.engines import EngineBench, ask, until
+from tests.patience import PATIENCE_S
 
 ANNA, BERT, CARL = JobId("anna"), JobId("bert"), JobId("carl")
 
@@ -208,7 +209,7 @@ async def test_a_wake_is_told_to_every_worker_and_queues_what_nobody_runs(queue:
         await queue.wake(ANNA)
         await queue.tell("turn", [BERT, CARL])
 
-        heard = [notice.payload async for notice in listener.notifies(timeout=10, stop_after=3)]
+        heard = [notice.payload async for notice in listener.notifies(timeout=PATIENCE_S, stop_after=3)]
     assert heard == ["wake anna", "turn bert", "turn carl"]
     assert books.rows() == [(ANNA, "todo")]
 

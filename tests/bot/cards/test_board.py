@@ -16,6 +16,7 @@ from bot.jobs.states import State
 from bot.ports import JobCard, MessageRef
 from tests.fakes.courier import FakeCourier
 from tests.house import House, a_house
+from tests.patience import PATIENCE_S
 
 
 class SlowChat(FakeCourier):
@@ -66,7 +67,7 @@ async def a_while(house: House, seconds: float) -> None:
 
 async def until(look: Callable[[], object]) -> None:
     """The database takes its own time, however little of ours passes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not look():  # noqa: ASYNC110 - nobody tells when the database is done
             await asyncio.sleep(0.01)
 

@@ -15,13 +15,15 @@ from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE_S
+
 TEXT, PING, PONG = 1, 9, 10
 
 
 class Screen:
     """One open page; `state` is what it showed when it was opened."""
 
-    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, timeout_s: float = PATIENCE_S) -> None:
         address = urlsplit(url)
         assert address.hostname is not None
         assert address.port is not None

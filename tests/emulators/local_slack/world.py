@@ -23,6 +23,7 @@ from typing import Any
 from tests.emulators.local_slack.forms import Impossible, button, filled
 from tests.emulators.local_slack.screen import Screen
 from tests.emulators.local_slack.server import APP, APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, TEAM, LocalSlack
+from tests.patience import PATIENCE_S
 
 File = tuple[str, bytes]
 Message = dict[str, Any]
@@ -169,7 +170,7 @@ class SlackWorld(LocalSlack):
         """The arguments of every call of a Web API method, by anybody, `put_aside` and `direct` included."""
         return [each["detail"] for each in self.journal("web_api") if each["summary"] == method]
 
-    def until(self, look: Callable[[], Any], timeout_s: float = 10.0, *, about: str = "it") -> Any:
+    def until(self, look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, about: str = "it") -> Any:
         """The first true thing `look` finds."""
         deadline = time.monotonic() + timeout_s
         while not (found := look()):

@@ -39,6 +39,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeFetcher, FakeProvider
 from tests.fakes.workshop import FakeWorkshop
 from tests.house import GENEROUS, House
+from tests.patience import PATIENCE_S
 
 API = "https://discord.invalid/api/v10"
 PICTURE = ("lake.png", PICTURE_MAGIC + b"a lake")
@@ -186,7 +187,7 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
         house = House(app, provider, courier, clock)  # type: ignore[arg-type]  # a courier of Discord's
         redrawn: list[Job] = []
         front = a_front(house, courier.rest, redrawn)
-        env = simcord.Env(ReelbotClient(front, shard_count=1), settle_timeout=10.0)
+        env = simcord.Env(ReelbotClient(front, shard_count=1), settle_timeout=PATIENCE_S)
         http.env = env
         await env.start()
         try:

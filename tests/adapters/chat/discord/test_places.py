@@ -23,6 +23,7 @@ from tests.emulators.processes import discord_emulator
 from tests.fakes.provider import FakeProvider
 from tests.fakes.workshop import FakeWorkshop
 from tests.house import GENEROUS
+from tests.patience import PATIENCE_S
 
 T = TypeVar("T")
 PICTURE = ("lake.png", b"\x89PNG\r\n\x1a\n a lake")
@@ -51,7 +52,7 @@ class Town:
 
     async def asked(self, count: int = 1) -> Job:
         """The newest job, once there are so many."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len((await self.app.stores.history.page(limit=100)).jobs) < count:
                 await self.do(self.world.messages, self.guild.channel())
         return await self.job()
@@ -121,7 +122,7 @@ async def test_where_we_are_no_member_the_token_answers(town: Town) -> None:
     assert job.requester.workspace == town.guild.id
     assert anchor(job).by_token
     assert anchor(job).guild == far.id
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         # Written down right after the answer was given.
         while (known := await town.app.stores.deliveries.card(job.id)) is None:
             await town.do(town.world.violations)
@@ -179,13 +180,13 @@ async def test_a_direct_command_counts_at_home(town: Town) -> None:
 async def test_a_new_server_that_must_wait_is_greeted(town: Town) -> None:
     """One friendly sentence, where we may speak; servers that were there when we came are only noted."""
     await town.do(town.world.guild, "There already")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(await town.app.stores.workspaces.all()) < 2:
             await town.do(town.world.violations)
 
     second = await town.do(town.world.guild, "Second")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not (said := await town.do(town.world.from_bot, second.channel())):
             pass
 
@@ -200,7 +201,7 @@ async def test_when_we_are_removed_jobs_are_wished_away(town: Town) -> None:
 
     await town.do(town.world.kick_bot, town.guild)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await town.app.stores.wishes.cancel_requested(job.id):
             await town.do(town.world.violations)
     assert await town.app.stores.wishes.cancel_requested(job.id)

@@ -24,6 +24,7 @@ from tests.emulators.slack_world import Answer, SlackWorld
 from tests.fakes.provider import FakeFetcher, FakeProvider
 from tests.fakes.workshop import FakeWorkshop
 from tests.house import GENEROUS
+from tests.patience import PATIENCE_S
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Room:
         """What a person does, without holding up the Reelbot."""
         return await asyncio.to_thread(do, *args, **kwargs)
 
-    async def until(self, look: Callable[[], T], about: str = "", timeout_s: float = 15) -> T:
+    async def until(self, look: Callable[[], T], about: str = "", timeout_s: float = PATIENCE_S) -> T:
         """What `look` finds, once it finds something."""
         return await self.act(self.world.until, look, timeout_s, about=about)
 

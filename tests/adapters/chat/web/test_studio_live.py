@@ -10,6 +10,7 @@ from adapters.chat.web.feed import Feed
 from adapters.chat.web.studio.live import LASTS_S, stream
 from bot.people import Role, web_requester
 from tests.adapters.chat.web.web_house import a_web_house
+from tests.patience import PATIENCE_S
 
 OPERATOR = Caller(requester=ADMIN, role=Role.OPERATOR, name="admin", by="local")
 MALLORY = Caller(requester=web_requester("slack:T2:UM"), role=Role.MEMBER, name="mallory", by="session")
@@ -23,7 +24,7 @@ async def test_a_page_hears_of_the_jobs_it_may_see(tmp_path: Path) -> None:
         beginnings = [await anext(mine), await anext(theirs)]
 
         answer = await web.ask()
-        heard = await asyncio.wait_for(anext(mine), 5)
+        heard = await asyncio.wait_for(anext(mine), PATIENCE_S)
         feed.close()
         rest = [piece async for piece in theirs]
 

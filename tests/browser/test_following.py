@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -91,3 +92,37 @@ async def test_a_list_that_was_drawn_before_a_change_shows_it_all_the_same(visit
 
         await expect(page.locator(f"#job-{job_id}[data-first]")).to_have_count(0)
         await expect(row).to_contain_text("cancelled")
+
+
+async def test_what_is_pressed_goes_before_what_is_only_looked_at(visit: Visit, site: Site) -> None:
+    """The card is just being asked for when Cancel is pressed: its answer, of a moment before, does not undo what is shown."""
+    overtaken = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        """The answer to the first question, when the page has shown what came after."""
+        answer = await route.fetch()
+        await overtaken.wait()
+        await route.fulfill(response=answer)
+
+    with site.paused():
+        job_id = site.ask("not in line again")
+        site.wait(job_id, "queued")
+        await visit.context.route(f"**/jobs/{job_id}/card", late, times=1)
+        async with visit.context.expect_event("request", lambda request: request.url.endswith("/card")):
+            page = await visit.page()
+        card = page.locator(f"#job-{job_id}")
+
+        await card.get_by_role("button", name="Cancel").click()
+
+        await expect(card).to_contain_text("Cancelled")
+        await card.evaluate(
+            """(card) => {
+              window.shown = [];
+              new MutationObserver(() => window.shown.push(document.getElementById(card.id).textContent))
+                .observe(document.getElementById("cards"), {childList: true, subtree: true, characterData: true});
+            }"""
+        )
+        overtaken.set()
+        await page.wait_for_timeout(500)
+        assert [text for text in await page.evaluate("window.shown") if "In line" in text] == []
+        await expect(card).to_contain_text("Cancelled")

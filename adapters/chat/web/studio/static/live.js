@@ -14,7 +14,7 @@ let again = 0;
 let missed = true;
 let opened = 0;
 
-const shown = (root = document) => root.querySelectorAll("[data-job]");
+const shown = () => document.querySelectorAll("[data-job]");
 const isSeen = (card) => {
   const { top, bottom } = card.getBoundingClientRect();
   return bottom > 0 && top < innerHeight;
@@ -43,8 +43,8 @@ function connect() {
   });
 }
 
-// An answer may bring a card as it stood before a change that the stream has told meanwhile, when the card was not there
-// yet or another stood in its place. What was told since the answer was asked for is therefore asked for again.
+// An answer may bring a card as it stood before a change that the stream has told meanwhile: the card was not there yet,
+// another stood in its place, or it was just being asked for. What was told since a request began is asked for again.
 const told = new Map();
 const asked = new WeakMap();
 function remember(job) {
@@ -57,14 +57,13 @@ function remember(job) {
   }
 }
 document.addEventListener("htmx:before:request", (event) => asked.set(event.detail.ctx, performance.now()));
-document.addEventListener("htmx:after:swap", (event) => {
-  const { target } = event.detail.ctx;
+// Once the card is free for another request, which it is right after this.
+document.addEventListener("htmx:finally:request", (event) => setTimeout(() => {
   const since = asked.get(event.detail.ctx) ?? 0;
-  const place = target?.isConnected ? target : document.getElementById(target?.id);
-  for (const card of place ? [place, ...shown(place)] : []) {
-    if (opened > since || told.get(card.dataset.job) > since) changed(card);
+  for (const card of shown()) {
+    if (told.get(card.dataset.job) > since || opened > since && !("ended" in card.dataset)) changed(card);
   }
-});
+}));
 
 function disconnect() {
   source?.close();

@@ -119,13 +119,14 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   open(ctx.target);
   // A button may be gone with what it did, or with what happened to its job: the focus stays in the card; and where the
-  // card is gone as well, it goes to the one after it, or to the page.
+  // card is gone as well, it goes to the one after it, or to the page. What was only moved about has lost it, too.
   const { focused, next } = held.get(ctx) ?? {};
+  const isLost = document.activeElement === document.body || document.activeElement === null;
   if (focused && !focused.isConnected && !dialog.contains(document.activeElement)) {
     const card = document.getElementById(ctx.target.id) ?? (next?.isConnected ? next : null);
     const place = card?.querySelector("h3 a, .buttons .button, a, button") ?? document.getElementById("main");
     place.focus({ preventScroll: true });
-  }
+  } else if (focused && isLost) focused.focus({ preventScroll: true });
   // What went wrong is beside a field: there the person goes on.
   if (ctx.response?.status >= 400 && ctx.hx?.retarget) {
     const trouble = document.querySelector(ctx.hx.retarget);

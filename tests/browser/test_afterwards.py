@@ -126,3 +126,26 @@ async def test_deleting_asks_first_and_takes_the_card_away(visit: Visit, site: S
     assert gone is not None
     assert gone.status == 404
     assert site.client.get(f"/api/v1/jobs/{job_id}").status_code == 404
+
+
+async def test_a_double_click_on_cancel_does_not_press_again(visit: Visit, site: Site) -> None:
+    """The second press belongs to the first: what came under the pointer meanwhile is not pressed by it."""
+    orders: list[str] = []
+    with site.paused():
+        job_id = site.ask("cancelled by a double click")
+        page = await visit.page()
+        page.on("request", lambda request: orders.append(request.url) if request.url.endswith("/again") else None)
+        card = page.locator(f"#job-{job_id}")
+        await card.get_by_role("button", name="Cancel").click()
+        again = card.get_by_role("button", name="Again", exact=True)
+        await again.hover()
+
+        await page.mouse.down(click_count=2)
+        await page.mouse.up(click_count=2)
+        await page.wait_for_timeout(300)
+        assert orders == []
+
+        await again.click()
+        await expect(newest(page)).not_to_have_id(f"job-{job_id}")
+        assert len(orders) == 1
+        site.client.post(f"/api/v1/jobs/{site.jobs()[0]['id']}/cancel")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import FileChooser, Page, expect
+import asyncio
+
+from playwright.async_api import FileChooser, Page, Route, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.driving import RENDERED_WITHIN_MS, Visit, as_file, browsing, focus, newest
@@ -176,3 +178,28 @@ async def test_a_button_that_goes_away_hands_the_focus_to_its_card(visit: Visit,
         # On the page itself, or on the card that came after it; never before both.
         await expect(page.locator("main:focus, main :focus")).to_have_count(1)
         await expect(card).to_have_count(0)
+
+
+async def test_no_button_becomes_another_under_ones_finger(visit: Visit, site: Site) -> None:
+    """The job ends elsewhere while Cancel has the focus: Enter does not press Again, which now stands in its place."""
+    told = asyncio.Event()
+
+    async def silent(route: Route) -> None:
+        """A stream that says nothing yet, so that the card changes in one step."""
+        await told.wait()
+        await route.continue_()
+
+    with site.paused():
+        job_id = site.ask("cancelled from elsewhere")
+        site.wait(job_id, "queued")
+        await visit.context.route("**/studio/events", silent, times=1)
+        page = await visit.page()
+        card = page.locator(f"#job-{job_id}")
+        await card.get_by_role("button", name="Cancel").focus()
+        site.client.post(f"/api/v1/jobs/{job_id}/cancel").raise_for_status()
+        site.wait(job_id, "cancelled")
+
+        told.set()
+
+        await expect(card.get_by_role("button", name="Again", exact=True)).to_be_visible()
+        await expect(card.get_by_role("heading").get_by_role("link")).to_be_focused()

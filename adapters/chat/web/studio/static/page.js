@@ -56,6 +56,15 @@ function open(root) {
   (dialog.querySelector("[autofocus]") || dialog.querySelector("h2"))?.focus();
 }
 
+// The second press of a double click is not meant for what came under the pointer by the first: where Cancel was, Again
+// may stand by now, which orders a clip.
+let pressed = null;
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("a, button");
+  if (event.detail > 1 && button && button !== pressed) { event.preventDefault(); event.stopImmediatePropagation(); }
+  else pressed = button;
+}, true);
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-copy], [data-copy-text]");
   if (button) copy(button);

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from adapters.chat.discord import role
 from adapters.chat.discord.courier import DiscordCourier
@@ -18,24 +16,8 @@ from bot.app import App, open_app
 from bot.errors import ConfigurationError
 from bot.settings import load_settings
 from tests.emulators.discord_world import DiscordWorld
-from tests.emulators.processes import discord_emulator
 
-
-@pytest.fixture(autouse=True)
-def as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """discord.py keeps its addresses with its classes: they are put back for whoever comes next."""
-    monkeypatch.setattr(Route, "BASE", Route.BASE)
-    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[DiscordWorld]:
-    emulator = discord_emulator(tmp_path)
-    found = DiscordWorld(emulator.url)
-    yield found
-    violations = found.violations()
-    emulator.stop()
-    assert violations == []
+pytestmark = pytest.mark.usefixtures("discord_py_as_it_was")
 
 
 @asynccontextmanager

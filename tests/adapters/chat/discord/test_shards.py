@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from adapters.chat.discord import role, seat, together
 from adapters.chat.discord.courier import DiscordCourier
@@ -26,7 +24,6 @@ from bot.workspaces import Permission
 from tests import postgres
 from tests.conformance.engines import until
 from tests.emulators.discord_world import DiscordWorld, Guild
-from tests.emulators.processes import discord_emulator
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeProvider
 from tests.fakes.workshop import FakeWorkshop
@@ -38,24 +35,12 @@ LONG_S = 300.0
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """discord.py keeps its addresses with its classes; and nobody waits here as long as in earnest."""
-    monkeypatch.setattr(Route, "BASE", Route.BASE)
-    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
+    """Nobody waits here as long as in earnest."""
     monkeypatch.setattr(role, "PAUSES_S", (0.05,))
     monkeypatch.setattr(together, "IDENTIFY_EVERY_S", 0.05)
     monkeypatch.setattr(seat, "KEPT_EVERY_S", 0.05)
     monkeypatch.setattr(seat, "LOOKS_EVERY_S", 0.05)
     monkeypatch.setattr(seat, "WAITS_S", 0.2)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[DiscordWorld]:
-    emulator = discord_emulator(tmp_path)
-    found = DiscordWorld(emulator.url)
-    yield found
-    violations = found.violations()
-    emulator.stop()
-    assert violations == []
 
 
 @asynccontextmanager

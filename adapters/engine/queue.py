@@ -30,6 +30,9 @@ CONNECTIONS = 2
 MOST_REMEMBERED = 10_000
 LAY_STILL_S = 1.0
 """After which a connection is asked whether it lives before it is used."""
+RECONNECT_S = 1.0
+"""Between two attempts while the server is away. The pool's own pause doubles each time: after a minute's outage nobody
+would notice for another that the server is back."""
 DEAD_AFTER_S = 15.0
 """Without a sign of life. A worker gives one every `HEARTBEAT_S`."""
 HEARTBEAT_S = 5.0
@@ -174,7 +177,12 @@ def _pool(**options: Any) -> psycopg_pool.AsyncConnectionPool:
     async def reset(connection: psycopg.AsyncConnection) -> None:
         used[connection] = time.monotonic()
 
-    return psycopg_pool.AsyncConnectionPool(**(options | {"check": check, "reset": reset}))
+    async def try_again(pool: psycopg_pool.AsyncConnectionPool) -> None:
+        if pool.get_stats().get("requests_waiting"):
+            await pool.check()  # which lets an empty pool grow
+
+    own = {"check": check, "reset": reset, "reconnect_timeout": RECONNECT_S, "reconnect_failed": try_again}
+    return psycopg_pool.AsyncConnectionPool(**(options | own))
 
 
 def _name(job_id: JobId) -> str:

@@ -249,3 +249,13 @@ async def test_whoever_is_told_to_end_ends(queue: Queue, turns: int) -> None:
     await giving
     await pool.putconn(held.pop())
     assert asking.cancelled() == was_told
+
+
+async def test_who_waits_is_served_as_soon_as_the_server_is_back(queue: Queue, books: Standing) -> None:
+    """However often it was tried meanwhile: the pauses between the attempts do not grow beyond what anybody waits."""
+    pool = queue.app.connector.pool  # type: ignore[attr-defined]
+    with books.away():
+        asking = asyncio.create_task(queue.workers_alive())
+        await until(lambda: pool.get_stats().get("connections_errors", 0) >= 5)
+
+    assert await asking == 0

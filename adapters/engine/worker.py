@@ -23,7 +23,7 @@ class Waiting:
 
 
 class StoppableWorker(procrastinate.worker.Worker):
-    """Procrastinate's, which also stops by itself when one of its side tasks fails: the database was away."""
+    """Procrastinate's, which also stops by itself when the database was away, and then tells the jobs it runs."""
 
     def __init__(self, *, stopped: Callable[[], None], **options: Any) -> None:
         super().__init__(**options)
@@ -35,3 +35,8 @@ class StoppableWorker(procrastinate.worker.Worker):
         super().stop()  # type: ignore[no-untyped-call]
         self.ends = True
         self._stopped()
+
+    async def _shutdown(self, side_tasks: list[asyncio.Task[Any]]) -> None:
+        """Whatever ended it. After a fetch that failed, Procrastinate 3.10.0 tells nobody, and waits for jobs that wait."""
+        self.stop()
+        await super()._shutdown(side_tasks)

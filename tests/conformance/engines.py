@@ -38,10 +38,10 @@ from tests.factories import a_request
 from tests.fakes.courier import FakeCourier
 from tests.fakes.provider import FakeFetcher, FakeProvider
 from tests.fakes.workshop import FakeWorkshop
+from tests.patience import PATIENCE_S
 
 ENGINES = ("embedded", "procrastinate")
 
-PATIENCE_S = 20.0
 SOON = timedelta(milliseconds=20)
 QUICK = Times(
     lookups=(SOON,), lookup_afterwards=SOON, poll_fastest=SOON, poll_slowest=SOON, retry_first=SOON,

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from procrastinate.exceptions import ConnectorException
 
 from adapters.chat.web.webhooks import routes
 from adapters.engine import leader, procrastinate, wakeups
@@ -211,6 +212,28 @@ async def test_a_worker_that_ends_by_itself_is_followed_and_its_jobs_go_on(bench
         new = await ask(app)
         await until(lambda: bench.delivered(app, new))
     assert len(bench.provider.paid) == 2
+
+
+async def test_a_worker_whose_fetch_failed_does_not_wait_for_jobs_that_wait(
+    bench: EngineBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends at once, however long it might drain, and the next one takes its jobs and new ones."""
+    async with bench.process(PATIENT) as app, working(app, drain_s=3600.0) as engine:
+        job = await asleep(bench, app)
+        before, manager = engine._worker, queue_of(app).app.job_manager
+        fetch = manager.fetch_job
+
+        async def fails_once(*args: object, **options: object) -> object:
+            monkeypatch.setattr(manager, "fetch_job", fetch)
+            raise ConnectorException("cut off")
+
+        monkeypatch.setattr(manager, "fetch_job", fails_once)
+        await until(lambda: engine._worker is not before)
+        bench.provider.checks.clear()
+        new = await ask(app)
+
+        await until(lambda: bench.delivered(app, new))
+        await until(lambda: bench.delivered(app, job))
 
 
 # --- who leads ------------------------------------------------------------------------------------------------------------
